@@ -1,0 +1,197 @@
+import { DurableObject } from "cloudflare:workers";
+import { DoError } from "../../../sdk/src/errors.ts";
+import { byteLength } from "../shared/hash.ts";
+import { once, type OnceKey } from "../shared/once.ts";
+import { DB_LIMITS, type Entity, type SqlValue } from "./schema.ts";
+import { checkStatement } from "./statement.ts";
+
+interface Row extends Record<string, SqlStorageValue> {
+  id: string;
+  version: number;
+  created_ms: number;
+  updated_ms: number;
+  data: string;
+}
+
+interface Write {
+  collection: string;
+  id: string;
+  ifVersion: number | undefined;
+  nowMs: number;
+  once: OnceKey | undefined;
+}
+export type Delete = Write;
+export type Upsert = Write & { data: Record<string, unknown> };
+
+export interface ListPage {
+  items: Entity[];
+  cursor?: string;
+}
+
+export interface QueryResult {
+  columns: string[];
+  rows: Record<string, SqlValue>[];
+  meta: { rowsRead: number; rowsWritten: number; durationMs: number };
+}
+
+/** One tenant's database. No other tenant has a name that leads here, so there is nothing to filter and nothing to forge. */
+export class Database extends DurableObject {
+  readonly #sql: SqlStorage;
+
+  constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
+    super(ctx, env);
+    this.#sql = ctx.storage.sql;
+    this.#sql.exec(`
+      CREATE TABLE IF NOT EXISTS documents (
+        collection TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL,
+        created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, data TEXT NOT NULL,
+        PRIMARY KEY (collection, id)
+      ) WITHOUT ROWID, STRICT`);
+  }
+
+  get(collection: string, id: string): Entity | null {
+    const row = this.#row(collection, id);
+    return row ? toEntity(row) : null;
+  }
+
+  list(collection: string, limit: number, after: string): ListPage {
+    const rows = this.#sql
+      .exec<Row>("SELECT * FROM documents WHERE collection = ? AND id > ? ORDER BY id LIMIT ?", collection, after, limit + 1)
+      .toArray();
+    const items = rows.slice(0, limit).map(toEntity);
+    const last = items.at(-1);
+    return rows.length > limit && last ? { items, cursor: last.id } : { items };
+  }
+
+  upsert(write: Upsert): { entity: Entity; created: boolean } {
+    return once(this.#sql, write.once, write.nowMs, () => {
+      const { collection, id, nowMs } = write;
+      const before = this.#row(collection, id);
+      checkVersion(collection, id, before?.version ?? 0, write.ifVersion);
+      const row: Row = {
+        id,
+        version: (before?.version ?? 0) + 1,
+        created_ms: before?.created_ms ?? nowMs,
+        updated_ms: nowMs,
+        data: toJson(write.data),
+      };
+      this.#sql.exec(
+        `INSERT INTO documents (collection, id, version, created_ms, updated_ms, data) VALUES (?, ?, ?, ?, ?, ?)
+         ON CONFLICT DO UPDATE SET version = excluded.version, updated_ms = excluded.updated_ms, data = excluded.data`,
+        collection,
+        id,
+        row.version,
+        row.created_ms,
+        row.updated_ms,
+        row.data,
+      );
+      return { entity: toEntity(row), created: !before };
+    });
+  }
+
+  delete(write: Delete): { deleted: boolean } {
+    return once(this.#sql, write.once, write.nowMs, () => {
+      const { collection, id } = write;
+      const before = this.#row(collection, id);
+      if (!before) return { deleted: false };
+      checkVersion(collection, id, before.version, write.ifVersion);
+      this.#sql.exec("DELETE FROM documents WHERE collection = ? AND id = ?", collection, id);
+      return { deleted: true };
+    });
+  }
+
+  /** Rolls back whole when it answers an error, so that a refused result leaves nothing half done. */
+  query(sql: string, params: readonly SqlValue[]): QueryResult {
+    checkStatement(sql);
+    const bound = params.map(toBound);
+    const startedMs = Date.now();
+    try {
+      return this.ctx.storage.transactionSync(() => {
+        const cursor = this.#sql.exec(sql, ...bound);
+        const rows: Record<string, SqlValue>[] = [];
+        for (const row of cursor) {
+          if (rows.length === DB_LIMITS.rows) {
+            throw new DoError("TOO_LARGE", `Cannot run SQL: a result may have at most ${DB_LIMITS.rows} rows; add a LIMIT`);
+          }
+          rows.push(toRow(row));
+        }
+        return {
+          columns: cursor.columnNames,
+          rows,
+          meta: { rowsRead: cursor.rowsRead, rowsWritten: cursor.rowsWritten, durationMs: Date.now() - startedMs },
+        };
+      });
+    } catch (error) {
+      if (error instanceof DoError) throw error;
+      throw new DoError("INVALID_ARGUMENT", `Cannot run SQL: ${error instanceof Error ? error.message : "refused"}`, {
+        reason: "SQL_ERROR",
+      });
+    }
+  }
+
+  #row(collection: string, id: string): Row | undefined {
+    return this.#sql.exec<Row>("SELECT * FROM documents WHERE collection = ? AND id = ?", collection, id).toArray()[0];
+  }
+}
+
+function toEntity(row: Row): Entity {
+  return {
+    id: row.id,
+    version: row.version,
+    createdAt: new Date(row.created_ms).toISOString(),
+    updatedAt: new Date(row.updated_ms).toISOString(),
+    data: JSON.parse(row.data) as Record<string, unknown>,
+  };
+}
+
+function toJson(data: Record<string, unknown>): string {
+  let json: string;
+  try {
+    json = JSON.stringify(data);
+  } catch (error) {
+    throw new DoError("INVALID_ARGUMENT", `Cannot write the document: ${error instanceof Error ? error.message : "it is not JSON"}`);
+  }
+  const bytes = byteLength(json);
+  if (bytes > DB_LIMITS.documentBytes) {
+    throw new DoError("TOO_LARGE", `Cannot write the document: it must be at most ${DB_LIMITS.documentBytes} bytes, got ${bytes}`);
+  }
+  return json;
+}
+
+function checkVersion(collection: string, id: string, is: number, wanted: number | undefined): void {
+  if (wanted === undefined || wanted === is) return;
+  throw new DoError("PRECONDITION_FAILED", `Cannot write ${collection}/${id}: its version must be ${wanted}, got ${is}`, {
+    reason: "VERSION_MISMATCH",
+    details: { version: is },
+  });
+}
+
+function toBound(value: SqlValue): SqlStorageValue {
+  if (typeof value === "bigint") {
+    // The storage API binds doubles: a larger integer would be rounded without a word.
+    throw new DoError("INVALID_ARGUMENT", "Cannot run SQL: integers must be within 2^53; bind larger ones as text and CAST them", {
+      reason: "UNSAFE_INTEGER",
+    });
+  }
+  if (typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value)) {
+    throw new DoError("INVALID_ARGUMENT", `Cannot run SQL: ${value} is not a safe integer`, { reason: "UNSAFE_INTEGER" });
+  }
+  return value instanceof Uint8Array ? new Uint8Array(value).buffer : value;
+}
+
+function toRow(row: Record<string, SqlStorageValue>): Record<string, SqlValue> {
+  return Object.fromEntries(Object.entries(row).map(([name, cell]) => [name, toCell(name, cell)]));
+}
+
+function toCell(name: string, cell: SqlStorageValue): SqlValue {
+  if (typeof cell === "number" && Number.isInteger(cell) && !Number.isSafeInteger(cell)) {
+    throw new DoError(
+      "INVALID_ARGUMENT",
+      `Cannot read column "${name}": ${cell} is beyond 2^53 and was rounded; select CAST(... AS TEXT)`,
+      {
+        reason: "UNSAFE_INTEGER",
+      },
+    );
+  }
+  return cell instanceof ArrayBuffer ? new Uint8Array(cell) : cell;
+}

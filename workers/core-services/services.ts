@@ -1,0 +1,25 @@
+import type { ServiceName } from "../../sdk/src/types.ts";
+import { dbDefinition } from "./db/schema.ts";
+import type { ServiceDefinition } from "./shared/method.ts";
+
+const NOT_YET: Record<Exclude<ServiceName, "db">, string> = {
+  auth: "Keys, users, sessions, roles",
+  gateway: "Saved functions and routes",
+  schedule: "Work at a time",
+  webhooks: "Signed events, in and out",
+  email: "Mail, in and out",
+  mcp: "Model Context Protocol, both sides",
+  queue: "Work that is not lost",
+};
+
+/**
+ * The eight services, by name. A service without methods is not built yet: each call of it answers UNSUPPORTED, from
+ * the one place that calls go through (workers/do/src/capabilities.ts).
+ */
+export const SERVICE_DEFINITIONS: ReadonlyMap<ServiceName, ServiceDefinition> = new Map<ServiceName, ServiceDefinition>([
+  ["db", dbDefinition],
+  ...Object.entries(NOT_YET).map(([name, summary]): [ServiceName, ServiceDefinition] => [
+    name as ServiceName,
+    { name: name as ServiceName, summary, methods: {} },
+  ]),
+]);

@@ -1,0 +1,76 @@
+import * as z from "zod";
+import { DoError } from "../../../sdk/src/errors.ts";
+import type { ServiceName } from "../../../sdk/src/types.ts";
+
+/** A named, ordered parameter. */
+export type Parameter = readonly [name: string, shape: z.ZodType];
+
+/**
+ * One method of a service, written once. From it come the RPC method, `POST /rpc/:service/:method`, its OpenAPI
+ * operation, and what `capabilities.ts` checks before the method runs.
+ */
+export interface MethodDefinition<P extends readonly Parameter[] = readonly Parameter[], R extends z.ZodType = z.ZodType> {
+  readonly summary: string;
+  readonly access: "read" | "write";
+  readonly params: P;
+  readonly result: R;
+  /** The resource part of the scope, from parsed arguments; without it the scope is the whole service. */
+  readonly resource?: (args: readonly unknown[]) => string;
+}
+
+export interface ServiceDefinition<M extends Record<string, MethodDefinition> = Record<string, MethodDefinition>> {
+  readonly name: ServiceName;
+  readonly summary: string;
+  readonly methods: M;
+}
+
+type ArgsOf<P extends readonly Parameter[]> = { -readonly [K in keyof P]: z.output<P[K][1]> };
+
+/** What implements a service: a function for each method, with parsed arguments. */
+export type Implementation<S extends ServiceDefinition> = {
+  [K in keyof S["methods"]]: (...args: ArgsOf<S["methods"][K]["params"]>) => Promise<z.output<S["methods"][K]["result"]>>;
+};
+
+export function defineMethod<const P extends readonly Parameter[], R extends z.ZodType>(
+  method: MethodDefinition<P, R>,
+): MethodDefinition<P, R> {
+  return method;
+}
+
+export function defineService<const M extends Record<string, MethodDefinition>>(service: ServiceDefinition<M>): ServiceDefinition<M> {
+  return service;
+}
+
+/**
+ * Arguments as a caller sent them, by position or by name, as the method's own types.
+ * @throws DoError INVALID_ARGUMENT naming the parameter
+ */
+export function parseArguments(service: ServiceName, name: string, method: MethodDefinition, sent: unknown): unknown[] {
+  const byPosition = Array.isArray(sent) ? (sent as unknown[]) : argumentsByName(service, name, method, sent);
+  if (byPosition.length > method.params.length) {
+    throw invalid(service, name, `takes at most ${method.params.length} arguments, got ${byPosition.length}`);
+  }
+  return method.params.map(([parameter, shape], i) => {
+    const parsed = shape.safeParse(byPosition[i]);
+    if (parsed.success) return parsed.data;
+    const [issue] = parsed.error.issues;
+    const path = [parameter, ...(issue?.path ?? [])].join(".");
+    throw invalid(service, name, `${path}: ${issue?.message ?? "is not valid"}`);
+  });
+}
+
+function argumentsByName(service: ServiceName, name: string, method: MethodDefinition, sent: unknown): unknown[] {
+  if (typeof sent !== "object" || sent === null) {
+    throw invalid(service, name, "params must be an array or an object");
+  }
+  const known = method.params.map(([parameter]) => parameter);
+  const unknown = Object.keys(sent).find((key) => !known.includes(key));
+  if (unknown !== undefined) {
+    throw invalid(service, name, `has no parameter "${unknown}"; it has ${known.join(", ")}`);
+  }
+  return known.map((key) => (Object.hasOwn(sent, key) ? (sent as Record<string, unknown>)[key] : undefined));
+}
+
+function invalid(service: ServiceName, method: string, problem: string): DoError {
+  return new DoError("INVALID_ARGUMENT", `Cannot call ${service}.${method}: ${problem}`);
+}

@@ -1,0 +1,22 @@
+/** The bindings of wrangler.jsonc and of the host's workerd configuration: the two must name the same. */
+declare namespace Cloudflare {
+  interface GlobalProps {
+    mainModule: typeof import("./index.ts");
+    durableNamespaces: "Database" | "Executions";
+  }
+  interface Env {
+    LOADER: WorkerLoader;
+    DATABASE: DurableObjectNamespace<import("../../core-services/db/database.ts").Database>;
+    EXECUTIONS: DurableObjectNamespace<import("./executions/executions.ts").Executions>;
+    /** Absent: every credential is refused. */
+    DO_ROOT_KEY?: string;
+    /** The version of this build, in what caches and isolates are keyed by. */
+    DO_VERSION?: string;
+  }
+}
+
+/** Bytes of a file of the build (wrangler `rules`, esbuild loader `binary`). */
+declare module "*.wasm" {
+  const bytes: ArrayBuffer;
+  export default bytes;
+}

@@ -1,0 +1,26 @@
+/** A row of Durable Object SQLite holds at most 2 MB; a character is at most three bytes of UTF-8. */
+const PART_CHARACTERS = 500_000;
+
+/** Texts of any size under a key, in parts that fit a row. */
+export class Texts {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+    sql.exec(
+      "CREATE TABLE IF NOT EXISTS texts (key TEXT NOT NULL, part INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY (key, part)) STRICT",
+    );
+  }
+
+  put(key: string, text: string): void {
+    for (let part = 0; part === 0 || part * PART_CHARACTERS < text.length; part++) {
+      const slice = text.slice(part * PART_CHARACTERS, (part + 1) * PART_CHARACTERS);
+      this.#sql.exec("INSERT OR IGNORE INTO texts VALUES (?, ?, ?)", key, part, slice);
+    }
+  }
+
+  get(key: string): string | undefined {
+    const parts = this.#sql.exec<{ text: string }>("SELECT text FROM texts WHERE key = ? ORDER BY part", key).toArray();
+    return parts.length === 0 ? undefined : parts.map(({ text }) => text).join("");
+  }
+}

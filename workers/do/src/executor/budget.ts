@@ -1,0 +1,109 @@
+import type { ServiceCall, ServiceName } from "../../../../sdk/src/types.ts";
+import { toDoError } from "../../../../sdk/src/errors.ts";
+import type { Meter } from "../capabilities.ts";
+import { DoError } from "../errors.ts";
+
+/** How deep `env.DO.execute` may nest, the root being 0. */
+export const MAX_DEPTH = 4;
+/** How many executions one root may start in all, itself included. */
+export const MAX_EXECUTIONS = 100;
+/** Cloudflare allows four dynamic isolates in flight per request; more would work here and fail there. */
+export const MAX_IN_FLIGHT_EXECUTIONS = 4;
+/** More calls than this wait for their turn: a hundred thousand at once would fill the host. */
+const MAX_IN_FLIGHT_CALLS = 50;
+const MAX_RECORDED_CALLS = 1_000;
+
+/** What a root execution and all that it starts share. */
+export class Budget {
+  calls = 0;
+  readonly maxCalls: number;
+  readonly deadlineMs: number;
+  #executions = 1;
+  #inFlight = 1;
+
+  constructor(maxCalls: number, deadlineMs: number) {
+    this.maxCalls = maxCalls;
+    this.deadlineMs = deadlineMs;
+  }
+
+  /** Admits one more execution, `depth` deep. @returns to be called when it has ended */
+  enter(depth: number): () => void {
+    if (depth > MAX_DEPTH) throw tooMany("the depth", MAX_DEPTH);
+    if (this.#executions >= MAX_EXECUTIONS) throw tooMany("the number of executions under one root", MAX_EXECUTIONS);
+    if (this.#inFlight >= MAX_IN_FLIGHT_EXECUTIONS) throw tooMany("the number of executions at a time", MAX_IN_FLIGHT_EXECUTIONS);
+    this.#executions++;
+    this.#inFlight++;
+    return () => void this.#inFlight--;
+  }
+}
+
+function tooMany(what: string, most: number): DoError {
+  return new DoError("LIMIT_EXCEEDED", `Cannot run code from code: ${what} is at most ${most}`, { reason: "NESTING", retryable: false });
+}
+
+/** Meters the calls of one execution against its root's budget. */
+export class ExecutionMeter implements Meter {
+  readonly calls: ServiceCall[] = [];
+  /** Calls that this execution made, those over the budget not counted. */
+  count = 0;
+  readonly #budget: Budget;
+  readonly #elapsedMs: () => number;
+  readonly #onExceeded: () => void;
+  #open = true;
+  #inFlight = 0;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(budget: Budget, elapsedMs: () => number, onExceeded: () => void) {
+    this.#budget = budget;
+    this.#elapsedMs = elapsedMs;
+    this.#onExceeded = onExceeded;
+  }
+
+  async call<T>(service: ServiceName, method: string, run: () => Promise<T>): Promise<T> {
+    this.take();
+    if (this.#inFlight >= MAX_IN_FLIGHT_CALLS) await new Promise<void>((resolve) => void this.#waiting.push(resolve));
+    this.#inFlight++;
+    const atMs = this.#elapsedMs();
+    try {
+      // Who waited may have outlived the execution.
+      this.#check();
+      const result = await run();
+      this.#record({ service, method, atMs, durationMs: this.#elapsedMs() - atMs, status: "ok" });
+      return result;
+    } catch (error) {
+      this.#record({ service, method, atMs, durationMs: this.#elapsedMs() - atMs, status: toDoError(error)?.code ?? "INTERNAL" });
+      throw error;
+    } finally {
+      this.#inFlight--;
+      this.#waiting.shift()?.();
+    }
+  }
+
+  /** Takes one call from the budget; the one over it ends the execution. */
+  take(): void {
+    this.#check();
+    if (this.#budget.calls >= this.#budget.maxCalls) {
+      this.#onExceeded();
+      throw new DoError("LIMIT_EXCEEDED", `Cannot call: an execution may make at most ${this.#budget.maxCalls} calls`, {
+        reason: "CALLS",
+        retryable: false,
+      });
+    }
+    this.#budget.calls++;
+    this.count++;
+  }
+
+  /** From now on nothing that the execution left behind can call anything. */
+  revoke(): void {
+    this.#open = false;
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+
+  #check(): void {
+    if (!this.#open) throw new DoError("CANCELLED", "Cannot call: the execution is over", { reason: "EXECUTION_OVER" });
+  }
+
+  #record(call: ServiceCall): void {
+    if (this.calls.length < MAX_RECORDED_CALLS) this.calls.push(call);
+  }
+}

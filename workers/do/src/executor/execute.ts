@@ -1,0 +1,195 @@
+import { RpcTarget } from "cloudflare:workers";
+import type { EncodedAnswer, LogEntry } from "../../../../sdk/src/types.ts";
+import { sha256 } from "../../../core-services/shared/hash.ts";
+import { newId } from "../../../core-services/shared/ids.ts";
+import { onceKey } from "../../../core-services/shared/once.ts";
+import type { Authority } from "../capabilities.ts";
+import { DoError } from "../errors.ts";
+import type { BeginEntry, RunControl } from "../executions/schema.ts";
+import type { Executor } from "./executor.ts";
+import { GuestSurface } from "./guest-surface.ts";
+import { HARNESS_MODULE } from "./guest.generated.ts";
+import { parseJob, type Job } from "./request.ts";
+import { Run, type RunRecord } from "./run.ts";
+
+/** What executing needs of the world. */
+export interface ExecuteDeps {
+  readonly env: Cloudflare.Env;
+  readonly executor: Executor;
+  readonly now: () => number;
+  /** Keeps work alive when the caller goes away: what has started is run to its end and recorded. */
+  readonly waitUntil: (work: Promise<unknown>) => void;
+}
+
+/** The execution that starts another one. */
+export interface Parent {
+  readonly id: string;
+  readonly depth: number;
+  readonly run: Run;
+}
+
+export interface Observer {
+  started(id: string): void;
+  log(entry: LogEntry): void;
+}
+
+/** On whose behalf code runs. */
+type Caller = Pick<Authority, "principal" | "policy">;
+
+/** Runs what was sent, as `caller` may. @returns the answer (EncodedAnswer) as JSON text */
+export async function execute(deps: ExecuteDeps, caller: Caller, sent: unknown, observer: Observer, parent?: Parent): Promise<string> {
+  const { policy } = caller;
+  if (!policy.mayExecute)
+    throw new DoError("PERMISSION_DENIED", `Cannot run code: tier "${policy.tier}" may not`, { reason: "TIER_MAY_NOT_EXECUTE" });
+  const asked = parseJob(sent, policy);
+  if (!parent) return admit(deps, caller, asked, observer, undefined);
+  const leave = parent.run.budget.enter(parent.depth + 1);
+  try {
+    return await admit(deps, caller, withinParent(asked, parent, deps.now()), observer, parent);
+  } finally {
+    leave();
+  }
+}
+
+/** Records that the job starts, unless its answer is known by key, and runs it. */
+async function admit(deps: ExecuteDeps, caller: Caller, job: Job, observer: Observer, parent: Parent | undefined): Promise<string> {
+  const id = newId("exec", deps.now());
+  const run = new Run(job, caller.policy.tier, deps.now, (entry) => observer.log(entry), parent?.run.budget);
+  const entry = await beginEntry(id, job, caller, parent, deps.now());
+  const executions = deps.env.EXECUTIONS.getByName(caller.principal.tenant);
+  const begun = executions.begin(entry, new Control(run));
+  // Only a request with a key can have an answer already; the others do not wait for the record.
+  const isKeyed = entry.once !== undefined || entry.cache !== undefined;
+  if (isKeyed) {
+    const admission = await begun;
+    if (admission.kind === "answer") return admission.cacheHit ? asCacheHit(admission.answer) : admission.answer;
+  }
+  observer.started(id);
+  parent?.run.adopt(run);
+  const work = runAndRecord(deps, caller, job, run, { id, depth: parent ? parent.depth + 1 : 0, run }, begun, isKeyed);
+  deps.waitUntil(work.catch(() => undefined));
+  return work;
+}
+
+async function runAndRecord(
+  deps: ExecuteDeps,
+  caller: Caller,
+  job: Job,
+  run: Run,
+  self: Parent,
+  begun: Promise<unknown>,
+  keepAnswer: boolean,
+): Promise<string> {
+  const authority = { ...caller, services: job.services, meter: run.meter };
+  const asGuest: Caller = { ...caller, policy: { ...caller.policy, services: job.services } };
+  const surface = new GuestSurface(deps.env, authority, (request) => execute(deps, asGuest, request, SILENT, self));
+  const [record] = await Promise.all([run.execute(deps.executor, surface), begun]);
+  const answer = toAnswer(self.id, job, record);
+  const { conclusion, usage, logs, calls, truncated } = record;
+  await deps.env.EXECUTIONS.getByName(caller.principal.tenant).finish({
+    id: self.id,
+    endedMs: deps.now(),
+    outcome: conclusion.outcome,
+    usage,
+    logs,
+    calls,
+    error: conclusion.outcome === "ok" ? undefined : conclusion.error,
+    truncated,
+    answer: keepAnswer ? answer : undefined,
+  });
+  return answer;
+}
+
+const SILENT: Observer = { started: () => {}, log: () => {} };
+
+/** What the record of a running execution holds of it. */
+class Control extends RpcTarget implements RunControl {
+  readonly #run: Run;
+
+  constructor(run: Run) {
+    super();
+    this.#run = run;
+  }
+
+  cancel(): void {
+    this.#run.stop("cancelled");
+  }
+
+  logs(): LogEntry[] {
+    return [...this.#run.logs];
+  }
+}
+
+/** What an execution starts ends before it does. */
+function withinParent(job: Job, { run }: Parent, nowMs: number): Job {
+  const leftMs = Math.max(1, run.budget.deadlineMs - nowMs);
+  return { ...job, limits: { ...job.limits, wallMs: Math.min(job.limits.wallMs, leftMs) } };
+}
+
+async function beginEntry(
+  id: string,
+  job: Job,
+  { principal, policy }: Caller,
+  parent: Parent | undefined,
+  nowMs: number,
+): Promise<BeginEntry> {
+  const codeHash = await sha256(job.language, job.code);
+  const { idempotencyKey, cache, limits } = job;
+  const request = [
+    codeHash,
+    job.input,
+    JSON.stringify(job.inputTypes),
+    job.services.join(","),
+    String(limits.wallMs),
+    String(job.captureConsole),
+  ];
+  const requestHash = await sha256(...request);
+  return {
+    id,
+    parentId: parent?.id,
+    startedMs: nowMs,
+    deadlineMs: nowMs + limits.wallMs + 5_000,
+    principal,
+    language: job.language,
+    code: job.code,
+    codeHash,
+    input: job.input,
+    inputTypes: job.inputTypes,
+    requestHash,
+    once: await onceKey(idempotencyKey, "execute", requestHash),
+    // A tenant's own store keeps it, and a changed policy, program or harness is another key: nobody else's answer,
+    // never a stale program's.
+    cache: cache && {
+      hash: await sha256(principal.tenant, JSON.stringify(policy), codeHash, job.services.join(","), await harnessHash(), cache.key),
+      ttlSeconds: cache.ttlSeconds,
+    },
+  };
+}
+
+let harness: Promise<string> | undefined;
+function harnessHash(): Promise<string> {
+  return (harness ??= sha256(HARNESS_MODULE));
+}
+
+function toAnswer(id: string, job: Job, { conclusion, usage, logs, truncated }: RunRecord): string {
+  const ok = conclusion.outcome === "ok";
+  const answer: EncodedAnswer = {
+    id,
+    success: ok,
+    outcome: conclusion.outcome,
+    ...(ok ? {} : { error: conclusion.error }),
+    ...(ok && Object.keys(conclusion.types).length > 0 ? { resultEncoding: conclusion.types } : {}),
+    logs,
+    ...(job.captureFetch ? { requests: [] } : {}),
+    cacheHit: false,
+    usage,
+    ...(truncated.length > 0 ? { truncated } : {}),
+  };
+  const text = JSON.stringify(answer);
+  // The result is JSON text already, and was parsed once to see that it is: it goes out as it came.
+  return ok && conclusion.hasValue ? `${text.slice(0, -1)},"result":${conclusion.resultText}}` : text;
+}
+
+function asCacheHit(answer: string): string {
+  return JSON.stringify({ ...(JSON.parse(answer) as EncodedAnswer), cacheHit: true });
+}

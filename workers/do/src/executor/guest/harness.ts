@@ -1,0 +1,55 @@
+import { WorkerEntrypoint } from "cloudflare:workers";
+import { decodeValue, encodeSettled } from "../../../../../sdk/src/values.ts";
+import { captureConsole } from "./console.ts";
+import { arm, spent } from "./guard.ts";
+import { Logs } from "./logs.ts";
+import { CPU_MARK, GRACE_MS, type GuestHost, type GuestJob } from "./protocol.ts";
+import { callFetch, fromResponse, isWorker } from "./respond.ts";
+import { describeError } from "./describe.ts";
+
+const { setTimeout, JSON, Error, TypeError, Response } = globalThis;
+const { parse, stringify } = JSON;
+let started = false;
+
+/** Imports the code, calls it, and answers what it answered. All that it says is the guest's word. */
+export default class Harness extends WorkerEntrypoint {
+  async run(job: GuestJob, host: GuestHost): Promise<string> {
+    if (started) throw new Error("An isolate runs one execution");
+    started = true;
+    const abort = this.ctx.abort.bind(this.ctx);
+    const waitUntil = this.ctx.waitUntil.bind(this.ctx);
+    const logs = new Logs(host, job.limits.logBytes);
+    captureConsole(job.captureConsole ? (log) => logs.add(log) : () => {});
+    const stop = new AbortController();
+    host.stopped().then(
+      (reason) => {
+        stop.abort(new Error(reason));
+        setTimeout(() => abort(new Error(reason)), reason === "ended" ? 0 : GRACE_MS);
+      },
+      () => abort(new Error("ended")),
+    );
+    if (job.guard) {
+      arm(job.limits.cpuMs, (spentMs) =>
+        abort(new Error(CPU_MARK + stringify({ spentMs, logs: logs.unsent(), stack: new Error().stack }))),
+      );
+    }
+    try {
+      const input = decodeValue({ value: job.input === "" ? undefined : parse(job.input), types: job.inputTypes });
+      const env = { DO: host.DO };
+      const services = Object.fromEntries(job.services.map((name) => [name, host.DO[name]]));
+      const { default: main } = await import("user.js");
+      let value: unknown;
+      if (typeof main === "function") value = await main({ input, env, signal: stop.signal, ...services });
+      else if (isWorker(main)) value = await callFetch(main, input, env, { waitUntil, props: {} });
+      else throw new TypeError("The default export must be a function or an object with fetch()");
+      const encoded = await encodeSettled(value instanceof Response ? fromResponse(value) : value, "result");
+      const text = encoded.value === undefined ? "" : stringify(encoded.value);
+      await logs.flush();
+      if (text.length > job.limits.resultBytes) return stringify({ ok: false, resultBytes: text.length, cpuMs: spent() });
+      return `${stringify({ ok: true, types: encoded.types, hasValue: text !== "", cpuMs: spent() })}\n${text}`;
+    } catch (error) {
+      await logs.flush();
+      return stringify({ ok: false, error: describeError(error), cpuMs: spent() });
+    }
+  }
+}

@@ -1,0 +1,51 @@
+import type { Limits, ServiceName } from "../../../../../sdk/src/types.ts";
+import type { ValueTypes } from "../../../../../sdk/src/values.ts";
+import type { GuestLog } from "./console.ts";
+
+/** What the harness is called with, beside the host. It holds nothing that the code may not see. */
+export interface GuestJob {
+  /** JSON text; empty for none. */
+  input: string;
+  inputTypes: ValueTypes;
+  services: readonly ServiceName[];
+  limits: Limits;
+  captureConsole: boolean;
+  /** Whether the guard is in the code and must be armed. */
+  guard: boolean;
+}
+
+/** The host as the isolate sees it: three names, which a test compares with what there is. */
+export interface GuestHost {
+  /** The self-binding, limited to what this execution was granted. */
+  readonly DO: Record<string, unknown>;
+  log(entries: GuestLog[]): Promise<void>;
+  /** Settles when the run must stop, or is over. */
+  stopped(): Promise<string>;
+}
+
+/**
+ * The harness answers one string, for no string is a thenable: a line of JSON, then the JSON of the result. Objects
+ * could be made to lie by a `then` on Object.prototype. All of it is the guest's word; the host checks each member.
+ */
+export type EnvelopeHead =
+  | { ok: true; types: ValueTypes; hasValue: boolean; cpuMs: number }
+  | { ok: false; error: GuestError; cpuMs: number }
+  | { ok: false; resultBytes: number; cpuMs: number };
+
+export interface GuestError {
+  name: string;
+  message: string;
+  stack: string;
+}
+
+/** What the guard says on its way out, after this mark, as JSON. */
+export const CPU_MARK = "do:cpu-exceeded:";
+
+export interface CpuExceeded {
+  spentMs: number;
+  logs: GuestLog[];
+  stack: string;
+}
+
+/** How long code may go on after `signal` is aborted, to clean up. */
+export const GRACE_MS = 50;

@@ -1,0 +1,56 @@
+/** A Worker answers a Request: this makes one of the input, and plain data of the Response. */
+
+interface GuestWorker {
+  fetch(request: Request, env: unknown, ctx: unknown): unknown;
+}
+
+export function isWorker(main: unknown): main is GuestWorker {
+  return typeof main === "object" && main !== null && "fetch" in main && typeof main.fetch === "function";
+}
+
+interface InputRequest {
+  url?: string;
+  method?: string;
+  headers?: Record<string, string>;
+  body?: unknown;
+}
+
+/** Calls the Worker with `input` as its request: `{ url, method, headers, body }`, or any value as a JSON body. */
+export function callFetch(worker: GuestWorker, input: unknown, env: unknown, ctx: unknown): unknown {
+  return worker.fetch(toRequest(input), env, ctx);
+}
+
+function toRequest(input: unknown): Request {
+  const { url = "/", method, headers, body } = isRequestShape(input) ? input : { body: input };
+  const verb = method ?? (body === undefined ? "GET" : "POST");
+  const text = body === undefined || typeof body === "string" ? body : JSON.stringify(body);
+  const request = new Request(new URL(url, "http://function.invalid"), {
+    method: verb,
+    headers: headers ?? {},
+    ...(text === undefined ? {} : { body: text }),
+  });
+  if (text !== undefined && typeof body !== "string" && !request.headers.has("content-type")) {
+    request.headers.set("content-type", "application/json");
+  }
+  return request;
+}
+
+function isRequestShape(input: unknown): input is InputRequest {
+  if (typeof input !== "object" || input === null || Object.keys(input).length === 0) return false;
+  return Object.keys(input).every((key) => ["url", "method", "headers", "body"].includes(key));
+}
+
+/** `{ status, headers, body }`; the body is JSON when it says so and is, else text. */
+export async function fromResponse(response: Response): Promise<{ status: number; headers: Record<string, string>; body: unknown }> {
+  const text = await response.text();
+  return { status: response.status, headers: Object.fromEntries(response.headers), body: parseBody(response, text) };
+}
+
+function parseBody(response: Response, text: string): unknown {
+  if (!/[/+]json\b/i.test(response.headers.get("content-type") ?? "")) return text;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,28 @@
+import { NO_EGRESS } from "../egress.ts";
+import { GUARD_MODULE, HARNESS_MODULE } from "./guest.generated.ts";
+import type { Limits } from "../../../../sdk/src/types.ts";
+
+/**
+ * Before 2026-08-04, when Node's API came on by default: it makes a fresh isolate half as dear again, so it is given
+ * to the programs that use it. Flags and date are ours, never the sender's.
+ */
+const COMPATIBILITY_DATE = "2026-08-01";
+const USES_NODE = /\bnode:|\b(?:Buffer|process|global|setImmediate)\b/;
+
+export const MAIN_MODULE = "harness.js";
+export const USER_MODULE = "user.js";
+
+/** What the Worker Loader makes an isolate from. Pure; every member that could grant something is written out. */
+export function workerCode(userModule: string, limits: Limits): WorkerLoaderWorkerCode {
+  return {
+    compatibilityDate: COMPATIBILITY_DATE,
+    compatibilityFlags: USES_NODE.test(userModule) ? ["nodejs_compat"] : [],
+    allowExperimental: false,
+    mainModule: MAIN_MODULE,
+    modules: { [MAIN_MODULE]: HARNESS_MODULE, "guard.js": GUARD_MODULE, [USER_MODULE]: userModule },
+    env: {},
+    globalOutbound: NO_EGRESS,
+    // Enforced by Cloudflare; open-source workerd reads and drops it.
+    limits: { cpuMs: limits.cpuMs, subRequests: 0 },
+  };
+}

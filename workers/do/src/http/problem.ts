@@ -1,0 +1,25 @@
+import { DoError, publicError, toProblem } from "../errors.ts";
+
+/** For the statuses that say more than a code of ours does: 405 and 415 are INVALID_ARGUMENT to a program. */
+export class HttpError extends DoError {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+
+  constructor(status: 405 | 415, reason: string, message: string, headers: Record<string, string> = {}) {
+    super("INVALID_ARGUMENT", message, { reason });
+    this.status = status;
+    this.headers = headers;
+  }
+}
+
+/** Any error as RFC 9457 `application/problem+json`. */
+export function problem(error: unknown, requestId: string): Response {
+  const { status, body } = toProblem(publicError(error, requestId));
+  const headers = new Headers({ "content-type": "application/problem+json", "cache-control": "no-store" });
+  const actual = error instanceof HttpError ? error.status : status;
+  if (error instanceof HttpError) for (const [name, value] of Object.entries(error.headers)) headers.set(name, value);
+  if (actual === 401) headers.set("www-authenticate", 'Bearer realm="do"');
+  const retryAfterMs = body["retryAfterMs"];
+  if (typeof retryAfterMs === "number") headers.set("retry-after", String(Math.ceil(retryAfterMs / 1_000)));
+  return new Response(JSON.stringify({ ...body, status: actual }), { status: actual, headers });
+}

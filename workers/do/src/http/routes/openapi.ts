@@ -1,0 +1,185 @@
+import { Hono } from "hono";
+import * as z from "zod";
+import { SERVICE_DEFINITIONS } from "../../../../core-services/services.ts";
+import type { MethodDefinition } from "../../../../core-services/shared/method.ts";
+import { STATUS_BY_CODE } from "../../../../../sdk/src/errors.ts";
+import { OUTCOMES } from "../../../../../sdk/src/types.ts";
+import { EXECUTE_SHAPE } from "../../executor/request.ts";
+import type { HttpEnv } from "../app.ts";
+
+type Json = Record<string, unknown>;
+
+let made: Json | undefined;
+
+export const openapi = new Hono<HttpEnv>().get("/openapi.json", (c) => c.json((made ??= openApiDocument())));
+
+/** OpenAPI 3.1 of all routes; each service method comes from its one definition. */
+export function openApiDocument(): Json {
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "do",
+      version: "0.1.0",
+      description: "Runs TypeScript that nobody has vetted, in milliseconds, next to your data.",
+      license: { name: "MIT", identifier: "MIT" },
+    },
+    servers: [{ url: "/" }],
+    security: [{ bearer: [] }],
+    paths: { ...ROUTES, ...serviceRoutes() },
+    components: {
+      securitySchemes: { bearer: { type: "http", scheme: "bearer" } },
+      responses: {
+        Problem: {
+          description: "RFC 9457 problem details",
+          content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
+        },
+      },
+      schemas: { Problem: PROBLEM, Answer: ANSWER },
+    },
+  };
+}
+
+const PROBLEM: Json = {
+  type: "object",
+  required: ["type", "title", "status", "code", "message", "retryable", "requestId"],
+  properties: {
+    type: { type: "string" },
+    title: { type: "string" },
+    status: { type: "integer" },
+    detail: { type: "string" },
+    code: { enum: Object.keys(STATUS_BY_CODE) },
+    reason: { type: "string" },
+    message: { type: "string" },
+    retryable: { type: "boolean" },
+    retryAfterMs: { type: "integer" },
+    details: { type: "object" },
+    requestId: { type: "string" },
+  },
+};
+
+const number: Json = { type: "number" };
+
+const ANSWER: Json = {
+  type: "object",
+  required: ["id", "success", "outcome", "logs", "cacheHit", "usage"],
+  properties: {
+    id: { type: "string" },
+    success: { type: "boolean" },
+    outcome: { enum: OUTCOMES },
+    result: { description: "What the code returned, as JSON" },
+    resultEncoding: {
+      type: "object",
+      additionalProperties: { type: "string" },
+      description: "Types that JSON cannot carry, by JSON Pointer into result",
+    },
+    error: { type: "object" },
+    logs: {
+      type: "array",
+      items: { type: "object", properties: { level: { type: "string" }, message: { type: "string" }, atMs: number } },
+    },
+    requests: { type: "array", items: { type: "object" } },
+    cacheHit: { type: "boolean" },
+    usage: {
+      type: "object",
+      properties: {
+        queueMs: number,
+        compileMs: number,
+        wallMs: number,
+        cpuMs: number,
+        calls: number,
+        logBytes: number,
+        resultBytes: number,
+      },
+    },
+    truncated: { type: "array", items: { type: "string" } },
+  },
+};
+
+const problems: Json = { default: { $ref: "#/components/responses/Problem" } };
+const json = (schema: Json): Json => ({ content: { "application/json": { schema } } });
+const ok = (description: string, schema: Json): Json => ({ "200": { description, ...json(schema) }, ...problems });
+const object: Json = { type: "object" };
+const open: Json = { security: [] };
+const idParameter: Json = { name: "id", in: "path", required: true, schema: { type: "string" } };
+
+const ROUTES: Json = {
+  "/": { get: { operationId: "about", summary: "What this is", ...open, responses: ok("About", object) } },
+  "/health": { get: { operationId: "health", summary: "The process is up", ...open, responses: ok("Up", object) } },
+  "/ready": { get: { operationId: "ready", summary: "It can run code: it ran some", ...open, responses: ok("Ready", object) } },
+  "/auth": { get: { operationId: "whoami", summary: "Who am I: principal, tier, scopes, limits", responses: ok("The caller", object) } },
+  "/openapi.json": { get: { operationId: "openapi", summary: "This document", ...open, responses: ok("OpenAPI 3.1", object) } },
+  "/execute": {
+    post: {
+      operationId: "execute",
+      summary: "Runs code; with Accept: text/event-stream, as `log` and `result` events",
+      requestBody: { required: true, ...json(toJsonSchema(EXECUTE_SHAPE)) },
+      responses: {
+        "200": {
+          description: "The code was admitted; `outcome` says how it ended",
+          content: {
+            "application/json": { schema: { $ref: "#/components/schemas/Answer" } },
+            "text/event-stream": { schema: { type: "string" } },
+          },
+        },
+        ...problems,
+      },
+    },
+  },
+  "/executions": {
+    get: {
+      operationId: "listExecutions",
+      summary: "Executions of the tenant, newest first",
+      parameters: [
+        { name: "limit", in: "query", schema: { type: "integer", minimum: 1, maximum: 1000 } },
+        { name: "cursor", in: "query", schema: { type: "string" } },
+        { name: "state", in: "query", schema: { enum: ["running", "ended"] } },
+      ],
+      responses: ok("A page", object),
+    },
+  },
+  "/executions/{id}": {
+    get: { operationId: "getExecution", summary: "One execution", parameters: [idParameter], responses: ok("The record", object) },
+    delete: {
+      operationId: "cancelExecution",
+      summary: "Ends a running execution",
+      parameters: [idParameter],
+      responses: ok("Whether it ran", object),
+    },
+  },
+};
+
+function serviceRoutes(): Json {
+  const routes: Json = {};
+  for (const { name, methods } of SERVICE_DEFINITIONS.values()) {
+    for (const [method, definition] of Object.entries(methods)) {
+      routes[`/rpc/${name}/${method}`] = { post: operation(name, method, definition) };
+    }
+  }
+  return routes;
+}
+
+function operation(service: string, method: string, { summary, access, params, result }: MethodDefinition): Json {
+  const required = params.filter(([, shape]) => !shape.safeParse(undefined).success).map(([name]) => name);
+  const byName = {
+    type: "object",
+    properties: Object.fromEntries(params.map(([name, shape]) => [name, toJsonSchema(shape)])),
+    required,
+    additionalProperties: false,
+  };
+  return {
+    operationId: `${service}_${method}`,
+    summary,
+    tags: [service],
+    "x-scope": `${service}:${access}`,
+    requestBody: {
+      required: true,
+      ...json({ type: "object", properties: { params: { anyOf: [byName, { type: "array" }] } }, additionalProperties: false }),
+    },
+    responses: ok("The result", { type: "object", required: ["result"], properties: { result: toJsonSchema(result) } }),
+  };
+}
+
+function toJsonSchema(shape: z.ZodType): Json {
+  const { $schema: _, ...schema } = z.toJSONSchema(shape, { unrepresentable: "any", io: "input" }) as Json;
+  return schema;
+}

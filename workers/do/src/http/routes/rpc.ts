@@ -1,0 +1,50 @@
+import { newHttpBatchRpcResponse, newWorkersWebSocketRpcResponse } from "capnweb";
+import { Hono } from "hono";
+import * as z from "zod";
+import { SERVICES } from "../../../../../sdk/src/types.ts";
+import { encodeValue } from "../../../../../sdk/src/values.ts";
+import { isServiceName } from "../../capabilities.ts";
+import { DoError, nearest, publicError } from "../../errors.ts";
+import { Session } from "../../session.ts";
+import type { HttpEnv } from "../app.ts";
+import { readBytes, readJson } from "../body.ts";
+
+const MAX_BODY_BYTES = 16 * 1024 * 1024;
+
+const Call = z.strictObject({ params: z.union([z.array(z.unknown()), z.record(z.string(), z.unknown())]).optional() });
+
+export const rpc = new Hono<HttpEnv>()
+  .post("/rpc/:service/:method", async (c) => {
+    const { service, method } = c.req.param();
+    if (!isServiceName(service)) throw unknownService(service);
+    const call = Call.safeParse(await readJson(c.req.raw, MAX_BODY_BYTES));
+    if (!call.success) throw new DoError("INVALID_ARGUMENT", 'The body must be {"params": [...]} or {"params": {...}}');
+    const result = await Session.invoke(c.var.caller, service, method, call.data.params ?? []);
+    const { value, types } = encodeValue(result, "result");
+    return c.json({ result: value ?? null, ...(Object.keys(types).length > 0 ? { resultEncoding: types } : {}) });
+  })
+  // Cap'n Web: a batch by POST, a session by WebSocket. Its root is the caller's Session.
+  .post("/rpc", async (c) => {
+    const body = await readBytes(c.req.raw, MAX_BODY_BYTES);
+    const request = new Request(c.req.url, { method: "POST", headers: c.req.raw.headers, body });
+    return newHttpBatchRpcResponse(request, c.var.caller, sessionOptions(c.env.requestId));
+  })
+  .get("/rpc", (c) => {
+    if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
+      throw new DoError("INVALID_ARGUMENT", "GET /rpc needs an upgrade to WebSocket; a batch goes by POST");
+    }
+    return newWorkersWebSocketRpcResponse(c.req.raw, c.var.caller, sessionOptions(c.env.requestId));
+  });
+
+function sessionOptions(requestId: string) {
+  return { onSendError: (error: Error) => publicError(error, requestId) };
+}
+
+function unknownService(name: string): DoError {
+  const meant = nearest(name, SERVICES);
+  return new DoError(
+    "NOT_FOUND",
+    `There is no such service${meant ? `; did you mean "${meant}"?` : `; there are ${SERVICES.join(", ")}`}`,
+    { reason: "UNKNOWN_SERVICE" },
+  );
+}

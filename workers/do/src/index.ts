@@ -1,0 +1,3 @@
+export { Database } from "../../core-services/db/database.ts";
+export { default } from "./do.ts";
+export { Executions } from "./executions/executions.ts";
