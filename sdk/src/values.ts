@@ -58,7 +58,8 @@ interface Pending {
 }
 
 class Encoder {
-  readonly types: ValueTypes = Object.create(null) as ValueTypes;
+  // Its keys are pointers: empty, or with a slash in front. None is a name that objects inherit.
+  readonly types: ValueTypes = {};
   readonly pending: Pending[] = [];
   readonly #seen = new Map<object, Place>();
 

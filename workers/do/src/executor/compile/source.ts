@@ -8,7 +8,7 @@ const OPENING = /^[ \t]*(`{3,}|~{3,})[^\n`]*\n/;
 export function cleanSource(text: string): string {
   const noMark = text.startsWith("\uFEFF") ? ` ${text.slice(1)}` : text;
   const noFence = dropFence(noMark);
-  return noFence.startsWith("#!") ? noFence.replace(/^#![^\n]*/, blank) : noFence;
+  return noFence.replace(/^ ?#![^\n]*/, blank);
 }
 
 function dropFence(text: string): string {

@@ -69,17 +69,24 @@ function fromSucrase(error: unknown): unknown {
   return new CompileError(message.replace(/\s*\(\d+:\d+\)$/, ""), { line: Number(at[1]), column: Number(at[2]) });
 }
 
-const WRAP = "async()=>{";
+const NAMESPACE = /^\s*(?:export\s+)?(?:namespace|module)\s/m;
+const WRAP = "export default async () => {";
+const RETURN_IN_MODULE = /^Top-level return cannot be used/;
 
-/** esbuild: enums, namespaces, decorators as TypeScript has them. A body has a `return`, so it is compiled as a function's. */
+/**
+ * esbuild: enums, namespaces, decorators as TypeScript has them. It takes code with a `return` of its own as a script
+ * and code with an `await` of its own as a module, but none with both; that is compiled as the body of a function,
+ * where TypeScript has no namespaces.
+ */
 async function transpileFull(code: string, compileFull: CompileFull): Promise<Transpiled> {
-  const asModule = await compileFull(code);
-  if ("code" in asModule) return fromMap(asModule.code, asModule.map, (position) => position);
-  const asBody = await compileFull(`export default ${WRAP}${code}\n}`);
-  if ("error" in asBody) throw new CompileError(asModule.error, { line: asModule.line, column: asModule.column + 1 });
-  const prefix = `export default ${WRAP}`.length;
-  const original = ({ line, column }: Position) => ({ line, column: line === 1 ? column - prefix : column });
-  return bodyOf(fromMap(asBody.code, asBody.map, original));
+  const whole = await compileFull(code);
+  if ("code" in whole) return fromMap(whole.code, whole.map, (position) => position);
+  if (!RETURN_IN_MODULE.test(whole.error)) throw new CompileError(whole.error, { line: whole.line, column: whole.column + 1 });
+  const body = await compileFull(`${WRAP}${code}\n}`);
+  const inBody = ({ line, column }: Position) => ({ line, column: line === 1 ? column - WRAP.length : column });
+  if ("code" in body) return bodyOf(fromMap(body.code, body.map, inBody));
+  const hint = NAMESPACE.test(code) ? "; a namespace, a `return` and an `await` need `export default async (ctx) => ...`" : "";
+  throw new CompileError(body.error + hint, inBody({ line: body.line, column: body.column + 1 }));
 }
 
 function fromMap(text: string, map: string, original: (position: Position) => Position): Transpiled {

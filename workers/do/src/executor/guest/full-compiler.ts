@@ -16,7 +16,6 @@ export default class FullCompiler extends WorkerEntrypoint {
     try {
       const made = await transform(code, {
         loader: "ts",
-        format: "esm",
         target: "es2024",
         sourcemap: "external",
         sourcefile: "user.ts",
