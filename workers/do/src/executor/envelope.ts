@@ -16,7 +16,10 @@ const Head = z.union([
   z.object({ ok: z.literal(false), resultBytes: z.int().min(0), cpuMs: Milliseconds }),
 ]);
 
-export const GuestLogs = z.array(z.object({ level: z.enum(LOG_LEVELS), message: z.string() }));
+export const GuestLogs = z.object({
+  from: z.int().min(0),
+  entries: z.array(z.object({ level: z.enum(LOG_LEVELS), message: z.string() })),
+});
 const CpuExceeded = z.object({ spentMs: Milliseconds, logs: GuestLogs, stack: z.string() });
 
 export function parseEnvelope(envelope: unknown, compiled: Compiled): { ending: Ending; cpuMs: number } {

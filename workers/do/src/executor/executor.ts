@@ -1,7 +1,6 @@
 import type { ExecutionError } from "../../../../sdk/src/types.ts";
 import type { ValueTypes } from "../../../../sdk/src/values.ts";
-import type { GuestLog } from "./guest/console.ts";
-import type { GuestHost } from "./guest/protocol.ts";
+import type { GuestHost, LogBatch } from "./guest/protocol.ts";
 import type { Job } from "./request.ts";
 
 /** What an executor needs of a job. Everything in it crosses process borders. */
@@ -12,7 +11,7 @@ export type Ending =
   | { kind: "answered"; resultText: string; types: ValueTypes; hasValue: boolean }
   | { kind: "threw"; error: ExecutionError }
   | { kind: "compile-error"; error: ExecutionError }
-  | { kind: "cpu-exceeded"; spentMs: number; logs: GuestLog[]; error: ExecutionError }
+  | { kind: "cpu-exceeded"; spentMs: number; logs: LogBatch; error: ExecutionError }
   | { kind: "result-too-large"; resultBytes: number };
 
 export interface Report {

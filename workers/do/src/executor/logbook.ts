@@ -9,6 +9,7 @@ export class Logbook {
   readonly entries: LogEntry[] = [];
   bytes = 0;
   truncated = false;
+  #received = 0;
   readonly #maxBytes: number;
   readonly #elapsedMs: () => number;
   readonly #onEntry: (entry: LogEntry) => void;
@@ -19,19 +20,18 @@ export class Logbook {
     this.#onEntry = onEntry;
   }
 
-  /** Takes what the isolate sent. What is no log is dropped, what does not fit is cut. */
+  /** Takes what the isolate sent. What is no log is dropped, what came before is not taken again, what does not fit is cut. */
   add(sent: unknown): void {
-    if (this.truncated) return;
     const batch = GuestLogs.safeParse(sent);
-    if (!batch.success) return;
+    if (!batch.success || this.truncated) return;
     const atMs = this.#elapsedMs();
-    for (const { level, message } of batch.data) {
-      const bytes = byteLength(message);
+    const { from, entries } = batch.data;
+    for (const { level, message } of entries.slice(Math.max(0, this.#received - from))) {
+      this.#received++;
       const room = this.#maxBytes - this.bytes;
-      if (bytes > room || this.entries.length === MAX_ENTRIES) this.truncated = true;
-      // Cutting at characters may leave fewer bytes than fit, never more.
-      const kept = bytes > room ? cutToBytes(message, room) : message;
-      if (kept !== "" || bytes === 0) this.#push({ level, message: kept, atMs });
+      const bytes = byteLength(message);
+      this.truncated = bytes > room || this.entries.length === MAX_ENTRIES;
+      if (this.entries.length < MAX_ENTRIES) this.#push({ level, message: bytes > room ? cutToBytes(message, room) : message, atMs });
       if (this.truncated) return;
     }
   }

@@ -33,8 +33,8 @@ class RunHost extends RpcTarget implements GuestHost {
     return this.#surface as unknown as Record<string, unknown>;
   }
 
-  async log(entries: unknown): Promise<void> {
-    this.#logbook.add(entries);
+  async log(batch: unknown): Promise<void> {
+    this.#logbook.add(batch);
   }
 
   stopped(): Promise<string> {

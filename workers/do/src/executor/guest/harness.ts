@@ -1,7 +1,7 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { decodeValue, encodeSettled } from "../../../../../sdk/src/values.ts";
 import { captureConsole } from "./console.ts";
-import { arm, spent } from "./guard.ts";
+import { arm, overAt, spent } from "./guard.ts";
 import { Logs } from "./logs.ts";
 import { CPU_MARK, GRACE_MS, type GuestHost, type GuestJob } from "./protocol.ts";
 import { callFetch, fromResponse, isWorker } from "./respond.ts";
@@ -28,11 +28,8 @@ export default class Harness extends WorkerEntrypoint {
       },
       () => abort(new Error("ended")),
     );
-    if (job.guard) {
-      arm(job.limits.cpuMs, (spentMs) =>
-        abort(new Error(CPU_MARK + stringify({ spentMs, logs: logs.unsent(), stack: new Error().stack }))),
-      );
-    }
+    const exceeded = () => abort(new Error(CPU_MARK + stringify({ spentMs: spent(), logs: logs.unacknowledged(), stack: overAt() })));
+    if (job.guard) arm(job.limits.cpuMs, exceeded);
     try {
       const input = decodeValue({ value: job.input === "" ? undefined : parse(job.input), types: job.inputTypes });
       const env = { DO: host.DO };
@@ -48,6 +45,7 @@ export default class Harness extends WorkerEntrypoint {
       if (text.length > job.limits.resultBytes) return stringify({ ok: false, resultBytes: text.length, cpuMs: spent() });
       return `${stringify({ ok: true, types: encoded.types, hasValue: text !== "", cpuMs: spent() })}\n${text}`;
     } catch (error) {
+      if (overAt() !== undefined) exceeded();
       await logs.flush();
       return stringify({ ok: false, error: describeError(error), cpuMs: spent() });
     }

@@ -1,12 +1,18 @@
 import type { GuestLog } from "./console.ts";
-import type { GuestHost } from "./protocol.ts";
+import type { GuestHost, LogBatch } from "./protocol.ts";
 
-/** Sends what the code logs to the host, in batches of one turn, as it happens. The host counts again. */
+/**
+ * Sends what the code logs to the host, in batches of one turn, as it happens. A batch is kept until the host has it:
+ * code that never lets go of the thread never lets it go out, and the guard takes it along. The host counts again.
+ */
 export class Logs {
   readonly #host: GuestHost;
   #room: number;
-  #waiting: GuestLog[] = [];
-  #sent: Promise<void> = Promise.resolve();
+  #kept: GuestLog[] = [];
+  /** Index of the first kept log, in all that were logged. */
+  #from = 0;
+  #sent = 0;
+  #sending: Promise<void> = Promise.resolve();
 
   constructor(host: GuestHost, maxBytes: number) {
     this.#host = host;
@@ -16,24 +22,31 @@ export class Logs {
 
   add({ level, message }: GuestLog): void {
     if (this.#room <= 0) return;
-    if (this.#waiting.length === 0) queueMicrotask(() => void this.flush());
-    const kept = message.slice(0, this.#room);
+    if (this.#sent === this.#kept.length) queueMicrotask(() => void this.flush());
+    this.#kept.push({ level, message: message.slice(0, this.#room) });
     this.#room -= message.length + 1;
-    this.#waiting.push({ level, message: kept });
   }
 
-  unsent(): GuestLog[] {
-    return this.#waiting;
+  /** What the host may not have yet. */
+  unacknowledged(): LogBatch {
+    return { from: this.#from, entries: this.#kept };
   }
 
   /** Settles when the host has all that was added; never rejects, for logs must not fail a run. */
   flush(): Promise<void> {
-    if (this.#waiting.length > 0) {
-      const batch = this.#waiting;
-      this.#waiting = [];
-      const sending = this.#host.log(batch);
-      this.#sent = this.#sent.then(() => sending).catch(() => {});
+    const entries = this.#kept.slice(this.#sent);
+    if (entries.length > 0) {
+      const sending = this.#host.log({ from: this.#from + this.#sent, entries });
+      this.#sent = this.#kept.length;
+      this.#sending = this.#sending.then(() => this.#acknowledge(sending, entries.length)).catch(() => {});
     }
-    return this.#sent;
+    return this.#sending;
+  }
+
+  async #acknowledge(sending: Promise<void>, count: number): Promise<void> {
+    await sending;
+    this.#kept = this.#kept.slice(count);
+    this.#from += count;
+    this.#sent -= count;
   }
 }

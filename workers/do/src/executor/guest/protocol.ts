@@ -14,11 +14,17 @@ export interface GuestJob {
   guard: boolean;
 }
 
+/** Logs in order; `from` is the index of the first, so that what is sent twice counts once. */
+export interface LogBatch {
+  from: number;
+  entries: GuestLog[];
+}
+
 /** The host as the isolate sees it: three names, which a test compares with what there is. */
 export interface GuestHost {
   /** The self-binding, limited to what this execution was granted. */
   readonly DO: Record<string, unknown>;
-  log(entries: GuestLog[]): Promise<void>;
+  log(batch: LogBatch): Promise<void>;
   /** Settles when the run must stop, or is over. */
   stopped(): Promise<string>;
 }
@@ -43,7 +49,7 @@ export const CPU_MARK = "do:cpu-exceeded:";
 
 export interface CpuExceeded {
   spentMs: number;
-  logs: GuestLog[];
+  logs: LogBatch;
   stack: string;
 }
 
