@@ -1,0 +1,33 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { repeat } from "../measure.ts";
+import { megabytes, printTable, ratio } from "../print.ts";
+import { residentBytes, type Server } from "../server.ts";
+
+const CONCURRENCY = 4;
+/** What the last runs left behind is freed after they have answered. */
+const SETTLE_MS = 1_000;
+
+/** Whether what runs once leaves something behind: resident memory after some executions and after ten times as many. */
+export async function memory(server: Server, isQuick: boolean): Promise<void> {
+  if (process.platform !== "linux") return console.log("\nmemory: left out, it is read from /proc");
+  const client = server.doClient(CONCURRENCY);
+  const few = isQuick ? 200 : 2_000;
+  const atStart = residentBytes(server.pid);
+  const afterFew = await residentAfter(0, few);
+  const afterMany = await residentAfter(few, few * 10);
+  printTable(
+    `memory: of workerd, after one-off executions, ${CONCURRENCY} at a time, every second one of new code`,
+    ["executions", "RSS MB", "x first"],
+    [
+      ["0", megabytes(atStart), ""],
+      [String(few), megabytes(afterFew), ratio(1)],
+      [String(few * 10), megabytes(afterMany), ratio(afterMany / afterFew)],
+    ],
+  );
+
+  async function residentAfter(from: number, to: number): Promise<number> {
+    await repeat(to - from, CONCURRENCY, (n) => client.execute(n % 2 === 0 ? "return 2 + 2" : `return 2 + 2 // ${from + n}`));
+    await sleep(SETTLE_MS);
+    return residentBytes(server.pid);
+  }
+}
