@@ -27,7 +27,12 @@ export const rpc = new Hono<HttpEnv>()
   .post("/rpc", async (c) => {
     const body = await readBytes(c.req.raw, MAX_BODY_BYTES);
     const request = new Request(c.req.url, { method: "POST", headers: c.req.raw.headers, body });
-    return newHttpBatchRpcResponse(request, c.var.caller, sessionOptions(c.env.requestId));
+    try {
+      return await newHttpBatchRpcResponse(request, c.var.caller, sessionOptions(c.env.requestId));
+    } catch {
+      // What a call throws goes into the batch's answer; what arrives here is a batch that is none.
+      throw new DoError("INVALID_ARGUMENT", "The body must be a Cap'n Web batch: one JSON message a line", { reason: "BAD_BATCH" });
+    }
   })
   .get("/rpc", (c) => {
     if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
@@ -37,7 +42,14 @@ export const rpc = new Hono<HttpEnv>()
   });
 
 function sessionOptions(requestId: string) {
-  return { onSendError: (error: Error) => publicError(error, requestId) };
+  return {
+    // Errors of the protocol itself (a peer that hung up, a message that is none) are the peer's doing, not defects.
+    onSendError: (error: Error) => (isOfProtocol(error) ? undefined : publicError(error, requestId)),
+  };
+}
+
+function isOfProtocol(error: Error): boolean {
+  return error instanceof SyntaxError || error.message.startsWith("Peer closed") || error.message.startsWith("bad RPC message");
 }
 
 function unknownService(name: string): DoError {
