@@ -89,7 +89,8 @@ export class Run {
   stop(reason: StopReason): void {
     if (this.#stop) return;
     this.#stop = reason;
-    this.#close(reason);
+    this.#close();
+    this.#stopped.resolve(reason);
     setTimeout(() => this.#graceOver.resolve(undefined), GRACE_MS);
   }
 
@@ -106,15 +107,14 @@ export class Run {
     const report = await Promise.race([running, this.#graceOver.promise]);
     clearTimeout(timer);
     const wallMs = this.elapsedMs();
-    this.#close("ended");
+    this.#close();
     if (report?.ending.kind === "cpu-exceeded") this.#logbook.add(report.ending.logs);
     return this.#record(report, wallMs);
   }
 
   /** Nothing that the code left behind can do anything from here on. */
-  #close(reason: string): void {
+  #close(): void {
     this.meter.revoke();
-    this.#stopped.resolve(reason);
     for (const child of this.#children) child.stop("cancelled");
   }
 

@@ -21,12 +21,14 @@ export default class Harness extends WorkerEntrypoint {
     const logs = new Logs(host, job.limits.logBytes);
     captureConsole(job.captureConsole ? (log) => logs.add(log) : () => {});
     const stop = new AbortController();
+    // A timer, because a context that has ended has none: only what the code left running is still there to be ended.
+    const end = (reason: string) => void setTimeout(() => abort(new Error(reason)), reason === "ended" ? 0 : GRACE_MS);
     host.stopped().then(
       (reason) => {
         stop.abort(new Error(reason));
-        setTimeout(() => abort(new Error(reason)), reason === "ended" ? 0 : GRACE_MS);
+        end(reason);
       },
-      () => abort(new Error("ended")),
+      () => end("ended"),
     );
     const exceeded = () => abort(new Error(CPU_MARK + stringify({ spentMs: spent(), logs: logs.unacknowledged(), stack: overAt() })));
     if (job.guard) arm(job.limits.cpuMs, exceeded);

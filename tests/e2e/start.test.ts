@@ -1,0 +1,138 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { ROOT } from "../../host/src/bundle.ts";
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "do-start-"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const started: ChildProcess[] = [];
+afterEach(async () => {
+  for (const child of started.splice(0)) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    child.kill("SIGTERM");
+    await once(child, "exit");
+  }
+});
+
+interface Started {
+  child: ChildProcess;
+  output: string;
+  url: string | undefined;
+}
+
+/** Starts the host as `pnpm start` does, until it is ready or has ended. */
+async function start(args: string[], env: NodeJS.ProcessEnv = {}): Promise<Started> {
+  const { DO_ROOT_KEY: _, ...inherited } = process.env;
+  const child = spawn(process.execPath, [join(ROOT, "host/src/main.ts"), ...args], {
+    env: { ...inherited, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  started.push(child);
+  let output = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (output += text));
+  for await (const line of createInterface({ input: child.stdout })) {
+    output += `${line}\n`;
+    const ready = /^do is ready on (http:\/\/\S+)$/.exec(line);
+    if (ready) return { child, output, url: ready[1] };
+  }
+  if (child.exitCode === null) await once(child, "exit");
+  return { child, output, url: undefined };
+}
+
+async function run(url: string | undefined, key: string, code: string) {
+  const init = {
+    method: "POST",
+    headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+    body: JSON.stringify({ code }),
+  };
+  const response = await fetch(`${url}/execute`, init);
+  return { status: response.status, body: (await response.json()) as { result?: unknown } };
+}
+
+describe("pnpm start", () => {
+  it("makes a key at first start, shows it once, keeps it for its owner alone, and data over a restart", async () => {
+    const data = join(folder, "first");
+    const first = await start(["--port", "0", "--data", data]);
+    const key = /export DO_KEY=(\S+)/.exec(first.output)?.[1] ?? "";
+    expect(key).toMatch(/^do_root_[\w-]{43}$/);
+    expect(readFileSync(join(data, "root.key"), "utf8").trim()).toBe(key);
+    expect(statSync(join(data, "root.key")).mode & 0o777).toBe(0o600);
+    expect(await run(first.url, key, `await db.upsert("kept", "1", { n: 1 }); return 1`)).toMatchObject({
+      status: 200,
+      body: { result: 1 },
+    });
+
+    first.child.kill("SIGTERM");
+    expect(await once(first.child, "exit")).toEqual([0, null]);
+
+    const second = await start(["--port", "0", "--data", data]);
+    expect(second.output).not.toContain(key);
+    expect(await run(second.url, key, `return (await db.get("kept", "1")).data`)).toMatchObject({ body: { result: { n: 1 } } });
+  });
+
+  it("takes the key of the environment, and writes it nowhere", async () => {
+    const data = join(folder, "environment");
+    const key = "do_root_given_by_the_operator_123";
+    const { url, output } = await start(["--port", "0", "--data", data], { DO_ROOT_KEY: key });
+    expect(output).not.toContain(key);
+    expect(await run(url, key, "return 2")).toMatchObject({ body: { result: 2 } });
+    expect(() => statSync(join(data, "root.key"))).toThrow("ENOENT");
+    expect(readFileSync(join(data, "run/do.capnp"), "utf8")).not.toContain(key);
+  });
+
+  it("refuses a data folder that another host uses", async () => {
+    const data = join(folder, "twice");
+    await start(["--port", "0", "--data", data]);
+    const second = await start(["--port", "0", "--data", data]);
+    expect(second).toMatchObject({ url: undefined, output: expect.stringContaining("is in use by process") });
+    expect(second.child.exitCode).toBe(1);
+  });
+
+  it("takes over a folder whose host was killed", async () => {
+    const data = join(folder, "killed");
+    const first = await start(["--port", "0", "--data", data], { DO_ROOT_KEY: "do_root_of_the_killed_host_1" });
+    first.child.kill("SIGKILL");
+    await once(first.child, "exit");
+    const second = await start(["--port", "0", "--data", data], { DO_ROOT_KEY: "do_root_of_the_killed_host_1" });
+    expect(second.url).toBeDefined();
+  });
+
+  it("a draining host finishes what runs and exits 0", async () => {
+    const { child, url } = await start(["--port", "0", "--data", join(folder, "drain")], { DO_ROOT_KEY: "do_root_of_the_draining_host" });
+    const running = run(
+      url,
+      "do_root_of_the_draining_host",
+      `console.log("x"); await new Promise((r) => setTimeout(r, 400)); return "finished"`,
+    );
+    // It has begun when it is listed.
+    const list = async () =>
+      (
+        (await (
+          await fetch(`${url}/executions?state=running`, { headers: { authorization: "Bearer do_root_of_the_draining_host" } })
+        ).json()) as { items: unknown[] }
+      ).items;
+    while ((await list()).length === 0);
+    child.kill("SIGTERM");
+    expect(await running).toMatchObject({ body: { result: "finished" } });
+    expect(await once(child, "exit")).toEqual([0, null]);
+  });
+
+  it.each([
+    [["--port", "70000"], "--port must be 0 to 65535"],
+    [["--prot", "1"], "--prot"],
+    [["--host", "example.com"], "--host must be an IP address"],
+    [["--host", "0.0.0.0"], "say --public too"],
+  ])("%j is a usage error, exit 2", async (args, message) => {
+    const { child, output } = await start([...args, "--data", join(folder, "usage")]);
+    expect(output).toContain(message);
+    expect(child.exitCode).toBe(2);
+  });
+});
