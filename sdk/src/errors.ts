@@ -39,11 +39,11 @@ export interface DoErrorOptions {
 export class DoError extends Error {
   override readonly name = "DoError";
   readonly code: ErrorCode;
-  readonly reason?: string;
+  declare readonly reason?: string;
   readonly retryable: boolean;
-  readonly retryAfterMs?: number;
-  readonly details?: Record<string, unknown>;
-  readonly requestId?: string;
+  declare readonly retryAfterMs?: number;
+  declare readonly details?: Record<string, unknown>;
+  declare readonly requestId?: string;
 
   constructor(code: ErrorCode, message: string, options: DoErrorOptions = {}) {
     super(message);

@@ -34,7 +34,7 @@ describe("printable text", () => {
 
 describe("an excerpt of the source", () => {
   it("has a caret under the column", () => {
-    expect(excerpt("one\n\tconst a = 漢字(👋é);\nthree", 2, 18)).toBe("\tconst a = 漢字(👋é);\n\t                 ^");
+    expect(excerpt("one\n\tconst a = 漢字(👋é);\nthree", 2, 18)).toBe(`\tconst a = 漢字(👋é);\n\t${" ".repeat(18)}^`);
     expect(excerpt("a\r\nb", 2, 1)).toBe("b\n^");
     expect(excerpt("ab", 1, 3)).toBe("ab\n  ^");
   });

@@ -57,7 +57,11 @@ async function admit(deps: ExecuteDeps, caller: Caller, job: Job, observer: Obse
   const run = new Run(job, caller.policy.tier, deps.now, (entry) => observer.log(entry), parent?.run.budget);
   const entry = await beginEntry(id, job, caller, parent, deps.now());
   const executions = deps.env.EXECUTIONS.getByName(caller.principal.tenant);
-  const begun = executions.begin(entry, new Control(run));
+  const begun = executions.begin(entry, new Control(run)).catch((error: unknown) => {
+    // What cannot be recorded is not run.
+    run.stop("cancelled");
+    throw error;
+  });
   // Only a request with a key can have an answer already; the others do not wait for the record.
   const isKeyed = entry.once !== undefined || entry.cache !== undefined;
   if (isKeyed) {

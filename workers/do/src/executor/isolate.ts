@@ -9,6 +9,8 @@ import type { Limits } from "../../../../sdk/src/types.ts";
 const COMPATIBILITY_DATE = "2026-08-01";
 const USES_NODE = /\bnode:|\b(?:Buffer|process|global|setImmediate)\b/;
 
+const LOG_BATCHES = 1_000;
+
 export const MAIN_MODULE = "harness.js";
 export const USER_MODULE = "user.js";
 
@@ -22,7 +24,8 @@ export function workerCode(userModule: string, limits: Limits): WorkerLoaderWork
     modules: { [MAIN_MODULE]: HARNESS_MODULE, "guard.js": GUARD_MODULE, [USER_MODULE]: userModule },
     env: {},
     globalOutbound: NO_EGRESS,
-    // Enforced by Cloudflare; open-source workerd reads and drops it.
-    limits: { cpuMs: limits.cpuMs, subRequests: 0 },
+    // Enforced by Cloudflare; open-source workerd reads and drops it. Calls of services and batches of logs are
+    // subrequests there; how many calls there may be is counted by the host.
+    limits: { cpuMs: limits.cpuMs, subRequests: limits.calls + LOG_BATCHES },
   };
 }

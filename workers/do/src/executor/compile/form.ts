@@ -30,7 +30,8 @@ export function findForm(text: string, inScope: readonly string[]): Form {
     return { kind: "module", ...hoistImports(text, program, "export default "), program, tail: "", lastExpression: undefined };
   }
   // Two braces: the parameters are in the outer scope, so that the code may declare names like theirs.
-  const opening = `export default async({${inScope.join(",")}})=>{{`;
+  const free = inScope.filter((name) => !importedNames(program).has(name));
+  const opening = `export default async({${free.join(",")}})=>{{`;
   const last = statements.at(-1);
   return {
     kind: "body",
@@ -52,6 +53,10 @@ function hoistImports(text: string, program: Program, head: string): { text: str
     rest = rest.slice(0, node.start) + blank(statement) + rest.slice(node.end);
   }
   return { text: rest, head: imports + head };
+}
+
+function importedNames(program: Program): ReadonlySet<string> {
+  return new Set(program.body.flatMap((node) => (node.type === "ImportDeclaration" ? node.specifiers.map(({ local }) => local.name) : [])));
 }
 
 function isFunctionExpression(node: Statement | ModuleDeclaration): boolean {

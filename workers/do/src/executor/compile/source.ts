@@ -1,5 +1,5 @@
-/** A fence line that opens a block: three or more backticks or tildes, perhaps with a language. */
-const OPENING = /^[ \t]*(`{3,}|~{3,})[^\n`]*\n/;
+/** A line that opens or closes a Markdown fence: three or more backticks or tildes. */
+const FENCE = /^[ \t]{0,3}(`{3,}|~{3,})/;
 
 /**
  * Takes off what is not code but comes with it (a byte order mark, a hashbang, a Markdown fence around the whole),
@@ -11,14 +11,19 @@ export function cleanSource(text: string): string {
   return noFence.replace(/^ ?#![^\n]*/, blank);
 }
 
+/** Line by line, because one expression over a megabyte of somebody's spaces would be a way to stop the thread. */
 function dropFence(text: string): string {
-  const lead = /^\s*?(?=[ \t]*(?:`{3}|~{3}))/.exec(text)?.[0] ?? "";
-  const opening = OPENING.exec(text.slice(lead.length));
-  if (!opening?.[1]) return text;
-  const start = lead.length + opening[0].length;
-  const closing = new RegExp(`\\n[ \\t]*${opening[1][0] ?? ""}{${opening[1].length},}[ \\t]*\\s*$`).exec(text.slice(start - 1));
-  const end = closing ? start - 1 + closing.index : text.length;
-  return blank(text.slice(0, start)) + text.slice(start, end) + blank(text.slice(end));
+  const start = text.length - text.trimStart().length;
+  const openingAt = text.lastIndexOf("\n", start) + 1;
+  const openingEnd = text.indexOf("\n", openingAt);
+  const opening = FENCE.exec(text.slice(openingAt, openingEnd))?.[1];
+  if (openingEnd === -1 || opening === undefined) return text;
+  const codeAt = openingEnd + 1;
+  const closingAt = text.trimEnd().lastIndexOf("\n") + 1;
+  const closing = FENCE.exec(text.slice(closingAt))?.[1];
+  const isClosed = closingAt >= codeAt && closing !== undefined && closing.startsWith(opening) && text.slice(closingAt).trim() === closing;
+  const codeEnd = isClosed ? closingAt : text.length;
+  return blank(text.slice(0, codeAt)) + text.slice(codeAt, codeEnd) + blank(text.slice(codeEnd));
 }
 
 /** The same text with each character but line ends a space. */

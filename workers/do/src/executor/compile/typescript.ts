@@ -27,7 +27,8 @@ export type CompileFull = (code: string) => Promise<{ code: string; map: string 
  * than these (it reads comments and strings too); a false find costs milliseconds, a missed one would run other code
  * than was sent.
  */
-const NEEDS_FULL = /\b(?:namespace|module)(?:\s|\/)+[\p{ID_Start}$_\\]|(?:^|[\s({[,;}/=:])@(?:\s|\/|\(|[\p{ID_Start}$_\\])|\baccessor\b/mu;
+const NEEDS_FULL =
+  /\b(?:namespace|module)(?:\s*\/[/*]|\s+[\p{ID_Start}$_\\])|(?:^|[\s({[,;}/=:])@(?:\s|\/|\(|[\p{ID_Start}$_\\])|\baccessor\b/mu;
 
 export async function transpile(code: string, compileFull: CompileFull): Promise<Transpiled> {
   return NEEDS_FULL.test(code) ? transpileFull(code, compileFull) : transpileFast(code);
@@ -69,7 +70,7 @@ function fromSucrase(error: unknown): unknown {
   return new CompileError(message.replace(/\s*\(\d+:\d+\)$/, ""), { line: Number(at[1]), column: Number(at[2]) });
 }
 
-const NAMESPACE = /^\s*(?:export\s+)?(?:namespace|module)\s/m;
+const NAMESPACE = /^[ \t]*(?:export[ \t]+)?(?:namespace|module)\s/m;
 const WRAP = "export default async () => {";
 const RETURN_IN_MODULE = /^Top-level return cannot be used/;
 
