@@ -107,7 +107,7 @@ async function runAndRecord(
 const SILENT: Observer = { started: () => {}, log: () => {} };
 
 /** What the record of a running execution holds of it. */
-class Control extends RpcTarget implements RunControl {
+export class Control extends RpcTarget implements RunControl {
   readonly #run: Run;
 
   constructor(run: Run) {

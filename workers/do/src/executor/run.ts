@@ -17,7 +17,7 @@ export interface RunRecord {
 }
 
 /** What the isolate is called with. RPC exposes these three names and no other. */
-class RunHost extends RpcTarget implements GuestHost {
+export class RunHost extends RpcTarget implements GuestHost {
   readonly #logbook: Logbook;
   readonly #stopped: Promise<string>;
   readonly #surface: RpcTarget;

@@ -1,0 +1,68 @@
+import { describe, expect, it } from "vitest";
+import { Services } from "../../../workers/do/src/capabilities.ts";
+import { GuestSurface } from "../../../workers/do/src/executor/guest-surface.ts";
+import { Control } from "../../../workers/do/src/executor/execute.ts";
+import { RunHost } from "../../../workers/do/src/executor/run.ts";
+import { workerCode } from "../../../workers/do/src/executor/isolate.ts";
+import { policy } from "../../../workers/do/src/policy.ts";
+import { ROOT } from "../../../workers/do/src/principal.ts";
+import { ExecutionsCapability, Session } from "../../../workers/do/src/session.ts";
+import { bindingFor } from "../support.ts";
+
+const SERVICES = ["auth", "db", "email", "gateway", "mcp", "queue", "schedule", "webhooks"];
+
+/** All names that RPC would serve of a class: its prototype's and those it inherits, up to RpcTarget. */
+function namesOf(target: { prototype: object }): string[] {
+  const names = new Set<string>();
+  for (
+    let at: object = target.prototype;
+    at.constructor.name !== "RpcTarget" && at !== Object.prototype;
+    at = Object.getPrototypeOf(at) as object
+  ) {
+    for (const name of Object.getOwnPropertyNames(at)) if (name !== "constructor") names.add(name);
+  }
+  return [...names].toSorted();
+}
+
+describe("what can be reached is a list", () => {
+  it.each([
+    ["what code gets as env.DO", GuestSurface, [...SERVICES, "execute", "whoami"]],
+    ["what the harness gets", RunHost, ["DO", "log", "stopped"]],
+    ["a session", Session, [...SERVICES, "authenticate", "execute", "executions", "whoami"]],
+    ["the executions of a tenant", ExecutionsCapability, ["cancel", "get", "list"]],
+    ["the handle of a running execution", Control, ["cancel", "logs"]],
+    ["what services have in common", Services, SERVICES],
+  ])("%s", (_name, target, expected) => {
+    expect(namesOf(target as unknown as { prototype: object })).toEqual(expected.toSorted());
+  });
+
+  it("db, as its definition says", async () => {
+    const names = ["get", "list", "upsert", "delete", "query"];
+    const others = ["row", "#row", "call", "#call", "exec", "sql", "getMany", "checkVersion"];
+    const code = `
+      const there = [];
+      for (const name of ${JSON.stringify([...names, ...others])}) await db[name]().then(() => there.push(name), (e) => { if (e.code === "INVALID_ARGUMENT") there.push(name) });
+      return there`;
+    expect((await bindingFor("tenant").execute({ code })).result).toEqual(names);
+  });
+
+  it("an isolate is made of three modules, without environment and without network", () => {
+    const code = workerCode("export default 1", policy(ROOT).limits);
+    expect(Object.keys(code.modules)).toEqual(["harness.js", "guard.js", "user.js"]);
+    expect(code).toMatchObject({ env: {}, globalOutbound: null, allowExperimental: false, mainModule: "harness.js" });
+    expect(code).toHaveProperty("globalOutbound");
+  });
+
+  it("Node's API comes only to code that uses it", () => {
+    const flags = (code: string) => workerCode(code, policy(ROOT).limits).compatibilityFlags;
+    expect(flags("return 1")).toEqual([]);
+    for (const code of ['import "node:fs"', "Buffer.from('x')", "process.env"]) expect(flags(code)).toEqual(["nodejs_compat"]);
+  });
+
+  it("errors of services carry no stack of the host", async () => {
+    const code = `return db.get(1).catch((e) => [e.stack, JSON.stringify(e)].join())`;
+    const text = String((await bindingFor("tenant").execute({ code })).result);
+    expect(text).toContain("Cannot call db.get");
+    expect(text).not.toMatch(/workers\/do|core-services|index\.js|\.ts:/);
+  });
+});
