@@ -26,7 +26,8 @@ function options(outDir: string): BuildOptions {
     conditions: ["workerd", "worker", "browser"],
     external: ["cloudflare:*", "node:*"],
     plugins: [compilerIsBeside],
-    sourcemap: "inline",
+    // Beside the bundle: inside it, workerd would hold 26 MB for what only a debugger reads.
+    sourcemap: "external",
     legalComments: "none",
     logLevel: "silent",
   };

@@ -1,4 +1,5 @@
 /** The one folder that everything is in: stored data, the root key, and a lock that names who uses it. */
+import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdirSync, openSync, readFileSync, rmSync, writeFileSync, closeSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -10,6 +11,8 @@ export interface DataFolder {
   readonly rootKey: string;
   /** Set when this start has made the key: it is shown once. */
   readonly isNewKey: boolean;
+  /** Notes the process that writes to the folder, so that the next host can end it should this one be killed. */
+  noteWriter(pid: number): void;
   release(): void;
 }
 
@@ -19,8 +22,18 @@ export function openDataFolder(folder: string, keyFromEnvironment: string | unde
   const [storageDir, runDir] = [join(path, "storage"), join(path, "run")];
   for (const dir of [path, storageDir, runDir]) mkdirSync(dir, { recursive: true, mode: 0o700 });
   const release = lock(path);
+  const writerFile = join(runDir, "workerd.pid");
+  endOrphan(writerFile, runDir);
   const { rootKey, isNewKey } = keyFromEnvironment ? { rootKey: keyFromEnvironment, isNewKey: false } : ownKey(path);
-  return { path, storageDir, runDir, rootKey, isNewKey, release };
+  return {
+    path,
+    storageDir,
+    runDir,
+    rootKey,
+    isNewKey,
+    noteWriter: (pid) => writeFileSync(writerFile, String(pid), { mode: 0o600 }),
+    release,
+  };
 }
 
 function ownKey(path: string): { rootKey: string; isNewKey: boolean } {
@@ -47,6 +60,14 @@ function lock(path: string): () => void {
       rmSync(file, { force: true });
     }
   }
+}
+
+/** Ends the writer that a killed host left behind, if the process of that number is still it: it names our folder. */
+function endOrphan(writerFile: string, runDir: string): void {
+  const pid = Number(readIfThere(writerFile));
+  if (!isAlive(pid)) return;
+  const { stdout } = spawnSync("ps", ["-o", "command=", "-p", String(pid)], { encoding: "utf8" });
+  if (stdout.includes(runDir)) process.kill(pid, "SIGKILL");
 }
 
 function isAlive(pid: number): boolean {

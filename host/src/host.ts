@@ -42,7 +42,11 @@ export async function startHost(options: HostOptions): Promise<Host> {
     writeFileSync(configPath, workerdConfig({ configDir: data.runDir, bundleDir, storageDir: data.storageDir }), { mode: 0o600 });
     const address = isIP(options.host) === 6 ? `[${options.host}]` : options.host;
     const env = { DO_ROOT_KEY: data.rootKey };
-    const start = (port: number) => startWorkerd(configPath, `${address}:${port}`, env);
+    const start = async (port: number) => {
+      const started = await startWorkerd(configPath, `${address}:${port}`, env);
+      data.noteWriter(started.pid);
+      return started;
+    };
     let child: WorkerdProcess = await start(options.port);
     const { port } = child;
     const url = `http://${address}:${port}`;

@@ -1,6 +1,7 @@
 /** One workerd process: started, waited for, stopped. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
@@ -21,10 +22,21 @@ function binary(): string {
   return path;
 }
 
+const SETPRIV = "/usr/bin/setpriv";
+
+/**
+ * A command line that the kernel ends when we die, even by SIGKILL: an orphan would go on writing to storage that the
+ * next host opens. Where there is no setpriv (util-linux), `data-folder.ts` ends the orphan before it opens the folder.
+ */
+function endingWithUs(program: string): [string, ...string[]] {
+  return existsSync(SETPRIV) ? [SETPRIV, "--pdeathsig", "KILL", "--", program] : [program];
+}
+
 /** @throws Error with what workerd said, when it ends before it listens */
 export async function startWorkerd(configPath: string, address: string, env: NodeJS.ProcessEnv): Promise<WorkerdProcess> {
   const args = ["serve", "--experimental", "--control-fd=3", configPath, "config", `--socket-addr=http=${address}`];
-  const child = spawn(binary(), args, { env, stdio: ["ignore", "inherit", "pipe", "pipe"] });
+  const [command, ...prefix] = endingWithUs(binary());
+  const child = spawn(command, [...prefix, ...args], { env, stdio: ["ignore", "inherit", "pipe", "pipe"] });
   const said: string[] = [];
   child.stderr?.setEncoding("utf8").on("data", (text: string) => {
     process.stderr.write(text);

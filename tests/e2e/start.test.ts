@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -101,8 +101,11 @@ describe("pnpm start", () => {
     const first = await start(["--port", "0", "--data", data], { DO_ROOT_KEY: "do_root_of_the_killed_host_1" });
     first.child.kill("SIGKILL");
     await once(first.child, "exit");
+    const orphan = Number(readFileSync(join(data, "run/workerd.pid"), "utf8"));
     const second = await start(["--port", "0", "--data", data], { DO_ROOT_KEY: "do_root_of_the_killed_host_1" });
     expect(second.url).toBeDefined();
+    // What the killed host left behind writes to the folder no more.
+    expect(spawnSync("ps", ["-o", "command=", "-p", String(orphan)], { encoding: "utf8" }).stdout).not.toContain(data);
   });
 
   it("a draining host finishes what runs and exits 0", async () => {
