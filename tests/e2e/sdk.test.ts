@@ -1,7 +1,8 @@
 import { createServer, request as forward, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import { inspect } from "node:util";
+import { newWebSocketRpcSession } from "capnweb";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { connect, DoError, type ExecutionEvent, type Session } from "../../sdk/src/index.ts";
+import { connect, DoError, type Binding, type ExecutionEvent, type Session } from "../../sdk/src/index.ts";
 import { testHost, type TestHost } from "../support/host.ts";
 
 const FOREVER = "console.log('started'); await new Promise((r) => setTimeout(r, 1e9))";
@@ -329,6 +330,20 @@ describe("errors", () => {
       retryable: true,
       retryAfterMs: 5,
     });
+  });
+});
+
+describe("over Cap'n Web", () => {
+  it("a session is the same", async () => {
+    const stub = newWebSocketRpcSession(`${host.url.replace("http", "ws")}/rpc`) as unknown as Binding & Disposable;
+    const overRpc = connect(stub, host.rootKey);
+    expect(await overRpc.whoami()).toEqual(await session.whoami());
+    expect(await overRpc.execute({ code: "return new Date(input)", input: 5 })).toMatchObject({ outcome: "ok", result: new Date(5) });
+    expect(await eventsOf(overRpc.execute({ code: "console.log('a')" }))).toMatchObject([{ type: "log" }, { type: "result" }]);
+    await overRpc.db.upsert("things", "a", { n: 1 });
+    expect(await overRpc.db.get("things", "a")).toEqual(await session.db.get("things", "a"));
+    expect(await rejection(overRpc.execute({ code: "" }))).toMatchObject({ code: "INVALID_ARGUMENT" });
+    stub[Symbol.dispose]();
   });
 });
 

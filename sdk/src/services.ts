@@ -1,0 +1,40 @@
+import type { DbService } from "./db.ts";
+import type { Transport } from "./transport.ts";
+import { SERVICES, type ServiceName } from "./types.ts";
+
+/** A service whose methods have no types here yet. The server checks names and arguments. */
+export type GenericService = Record<string, (...params: readonly unknown[]) => Promise<unknown>>;
+
+/** The services that have types of their own; each of the others is a GenericService. */
+interface TypedServices {
+  db: DbService;
+}
+
+/** The eight services, by name. */
+export type Services = { readonly [K in ServiceName]: K extends keyof TypedServices ? TypedServices[K] : GenericService };
+
+export function servicesOver(transport: Transport): Services {
+  const services = SERVICES.map((name) => [name, serviceProxy((method, params) => transport.call(name, method, params))] as const);
+  // Each name is there; what its methods are is what Services says and the server checks.
+  return Object.fromEntries(services) as unknown as Services;
+}
+
+type Call = (method: string, params: readonly unknown[]) => Promise<unknown>;
+
+/** An object on which every name is a method, but those that would make it something else to the language. */
+function serviceProxy(call: Call): GenericService {
+  const methods = new Map<string, (...params: readonly unknown[]) => Promise<unknown>>();
+  return new Proxy<GenericService>(Object.freeze({}), {
+    get(_target, name) {
+      if (typeof name === "symbol" || isTakenByTheLanguage(name)) return undefined;
+      const method = methods.get(name) ?? ((...params: readonly unknown[]) => call(name, params));
+      methods.set(name, method);
+      return method;
+    },
+  });
+}
+
+/** `await` asks for `then`, JSON.stringify for `toJSON`, coercion for `toString`. */
+function isTakenByTheLanguage(name: string): boolean {
+  return name === "then" || name === "toJSON" || name in Object.prototype;
+}
