@@ -1,0 +1,31 @@
+import { Command, Option } from "commander";
+import manifest from "../../../package.json" with { type: "json" };
+import { actor } from "./act.ts";
+import { addEval } from "./commands/eval.ts";
+import { addKill } from "./commands/kill.ts";
+import { addLogs } from "./commands/logs.ts";
+import { addPs } from "./commands/ps.ts";
+import { addRun } from "./commands/run.ts";
+import { addWhoami } from "./commands/whoami.ts";
+import type { ExitCode } from "./exit.ts";
+
+const HELP = `
+Without a server (DO_URL), run and eval start one of their own and stop it afterwards.
+
+Exit codes: 0 the code ended ok, 1 it did not, 2 wrong usage, 3 the server refused or failed, 130 interrupted.`;
+
+/** The whole command line. Problems are thrown, not printed, so that they can be shown in the form that was asked for. */
+export function createProgram(done: (code: ExitCode) => void): Command {
+  const program = new Command("doer")
+    .description("Runs TypeScript on do.")
+    .version(manifest.version)
+    .addOption(new Option("--url <url>", "the server").env("DO_URL"))
+    .addOption(new Option("--key <key>", "the credential").env("DO_KEY"))
+    .option("--json", "print exactly one JSON document, for programs")
+    .addHelpText("after", HELP)
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} });
+  const act = actor(done);
+  for (const add of [addRun, addEval, addPs, addKill, addLogs, addWhoami]) add(program, act);
+  return program;
+}
