@@ -10,12 +10,14 @@ const root = join(import.meta.dirname, "..");
 const guest = join(root, "workers/do/src/executor/guest");
 const target = join(root, "workers/do/src/executor/guest.generated.ts");
 
-/** The guard is a module of its own, because the code imports it too: one instance, one budget. */
-const guardIsApart: Plugin = {
-  name: "guard-is-apart",
+/** The guard is a module of its own because the code imports it too; the others, because most code has no use for them. */
+const APART = /\/(guard|console|respond)\.ts$/;
+
+const someAreApart: Plugin = {
+  name: "some-are-apart",
   setup(builder) {
-    builder.onResolve({ filter: /\/guard\.ts$/ }, ({ kind }) =>
-      kind === "entry-point" ? undefined : { path: "guard.js", external: true },
+    builder.onResolve({ filter: APART }, ({ kind, path }) =>
+      kind === "entry-point" ? undefined : { path: `${APART.exec(path)?.[1]}.js`, external: true },
     );
   },
 };
@@ -29,7 +31,7 @@ async function bundle(entry: string): Promise<string> {
     target: "es2024",
     write: false,
     external: ["cloudflare:workers", "user.js", "esbuild.wasm"],
-    plugins: [guardIsApart],
+    plugins: [someAreApart],
     legalComments: "none",
   });
   const [file] = outputFiles;
@@ -41,6 +43,8 @@ async function generated(): Promise<string> {
   const modules = {
     HARNESS_MODULE: await bundle(join(guest, "harness.ts")),
     GUARD_MODULE: await bundle(join(guest, "guard.ts")),
+    CONSOLE_MODULE: await bundle(join(guest, "console.ts")),
+    RESPOND_MODULE: await bundle(join(guest, "respond.ts")),
     FULL_COMPILER_MODULE: await bundle(join(guest, "full-compiler.ts")),
   };
   const constants = Object.entries(modules).map(([name, text]) => `export const ${name} =\n  ${JSON.stringify(text)};\n`);

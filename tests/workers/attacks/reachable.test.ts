@@ -3,7 +3,7 @@ import { Services } from "../../../workers/do/src/capabilities.ts";
 import { GuestSurface } from "../../../workers/do/src/executor/guest-surface.ts";
 import { Control } from "../../../workers/do/src/executor/execute.ts";
 import { RunHost } from "../../../workers/do/src/executor/run.ts";
-import { workerCode } from "../../../workers/do/src/executor/isolate.ts";
+import { supportFor, workerCode } from "../../../workers/do/src/executor/isolate.ts";
 import { policy } from "../../../workers/do/src/policy.ts";
 import { ROOT } from "../../../workers/do/src/principal.ts";
 import { ExecutionsCapability, Session } from "../../../workers/do/src/session.ts";
@@ -46,17 +46,37 @@ describe("what can be reached is a list", () => {
     expect((await bindingFor("tenant").execute({ code })).result).toEqual(names);
   });
 
+  const made = (code: string) => workerCode(code, policy(ROOT).limits, supportFor(code));
+
   it("an isolate is made of three modules, without environment and without network", () => {
-    const code = workerCode("export default 1", policy(ROOT).limits);
+    const code = made("export default 1");
     expect(Object.keys(code.modules)).toEqual(["harness.js", "guard.js", "user.js"]);
-    expect(code).toMatchObject({ env: {}, globalOutbound: null, allowExperimental: false, mainModule: "harness.js" });
-    expect(code).toHaveProperty("globalOutbound");
+    expect(code).toMatchObject({ env: {}, allowExperimental: false, mainModule: "harness.js" });
+    // Left out, it would mean the whole network.
+    expect(code.globalOutbound).toBeNull();
+  });
+
+  it("and of two more, for code that can use them", () => {
+    expect(Object.keys(made("console.log(new Response())").modules)).toEqual([
+      "harness.js",
+      "guard.js",
+      "user.js",
+      "console.js",
+      "respond.js",
+    ]);
+  });
+
+  it("code that finds the console without naming it writes nowhere", async () => {
+    const answer = await bindingFor("tenant").execute({
+      code: `const c = globalThis["con" + "sole"]; c.log("to the server's output?"); c.error(1); return c.table([1])`,
+    });
+    expect(answer).toMatchObject({ outcome: "ok", logs: [] });
   });
 
   it("Node's API comes only to code that uses it", () => {
-    const flags = (code: string) => workerCode(code, policy(ROOT).limits).compatibilityFlags;
-    expect(flags("return 1")).toEqual([]);
-    for (const code of ['import "node:fs"', "Buffer.from('x')", "process.env"]) expect(flags(code)).toEqual(["nodejs_compat"]);
+    expect(made("return 1").compatibilityFlags).toEqual([]);
+    for (const code of ['import "node:fs"', "Buffer.from('x')", "process.env"])
+      expect(made(code).compatibilityFlags).toEqual(["nodejs_compat"]);
   });
 
   it("errors of services carry no stack of the host", async () => {

@@ -78,7 +78,10 @@ export class Session extends Services {
   static async tryExecutor(session: Session): Promise<void> {
     const { executor, now } = session.#deps;
     const job = parseJob({ code: "return 1" }, policy(ROOT));
-    const { conclusion } = await new Run(job, ROOT.tier, now, () => {}).execute(executor, new Nothing());
+    const { conclusion } = await new Run({ job, tier: ROOT.tier, now, onLog: () => {}, beforeCall: () => Promise.resolve() }).execute(
+      executor,
+      new Nothing(),
+    );
     if (conclusion.outcome !== "ok")
       throw new DoError("UNAVAILABLE", "Cannot run code now", { reason: conclusion.outcome, retryAfterMs: 1_000 });
   }
@@ -93,6 +96,7 @@ class Nothing extends RpcTarget {}
 
 function observerOf(onEvent: OnEvent | undefined): Observer {
   return {
+    sharesId: false,
     started: () => {},
     log: (entry) => {
       // A caller that cannot take its logs does not stop its code.

@@ -64,20 +64,7 @@ export class Executions extends DurableObject {
   async begin(entry: BeginEntry, control: Rpc.Stub<RunControl & Rpc.RpcTargetBranded>): Promise<Admission> {
     const known = this.#answerByOnceKey(entry) ?? (await this.#answerByCacheKey(entry));
     if (known) return known;
-    const codeKey = `code:${entry.codeHash}`;
-    this.#texts.put(codeKey, entry.code);
-    if (entry.input !== "") this.#texts.put(`input:${entry.id}`, entry.input);
-    this.#sql.exec(
-      "INSERT INTO executions VALUES (?, ?, 'running', ?, NULL, ?, ?, ?, ?, ?, NULL, NULL)",
-      entry.id,
-      entry.parentId ?? null,
-      entry.startedMs,
-      JSON.stringify(entry.principal),
-      entry.language,
-      entry.requestHash,
-      codeKey,
-      JSON.stringify(entry.inputTypes),
-    );
+    this.#insert(entry);
     if (entry.once) {
       this.#sql.exec(
         "INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, 0, ?)",
@@ -95,22 +82,45 @@ export class Executions extends DurableObject {
     const running = this.#running.get(entry.id);
     this.#running.delete(entry.id);
     running?.control[Symbol.dispose]();
-    const ended: Ended = {
-      logs: entry.logs,
-      calls: entry.calls,
-      ...(entry.error ? { error: entry.error } : {}),
-      ...(entry.truncated.length > 0 ? { truncated: entry.truncated } : {}),
-    };
-    this.#texts.put(`ended:${entry.id}`, JSON.stringify(ended));
+    this.#end(entry);
+    if (running) this.#keepAnswer(running.begin, entry);
+  }
+
+  /** Start and end of an execution that nobody could have missed in between. */
+  record(begin: BeginEntry, finish: FinishEntry): void {
+    this.#insert(begin);
+    this.#end(finish);
+  }
+
+  #insert(entry: BeginEntry): void {
+    const codeKey = `code:${entry.codeHash}`;
+    this.#texts.put(codeKey, entry.code);
+    if (entry.input !== "") this.#texts.put(`input:${entry.id}`, entry.input);
+    this.#sql.exec(
+      "INSERT INTO executions VALUES (?, ?, 'running', ?, NULL, ?, ?, ?, ?, ?, NULL, NULL)",
+      entry.id,
+      entry.parentId ?? null,
+      entry.startedMs,
+      JSON.stringify(entry.principal),
+      entry.language,
+      entry.requestHash,
+      codeKey,
+      JSON.stringify(entry.inputTypes),
+    );
+  }
+
+  #end({ id, endedMs, outcome, usage, logs, calls, error, truncated }: FinishEntry): void {
+    const ended: Ended = { logs, calls, ...(error ? { error } : {}), ...(truncated.length > 0 ? { truncated } : {}) };
+    const isEmpty = logs.length === 0 && calls.length === 0 && !error;
+    if (!isEmpty) this.#texts.put(`ended:${id}`, JSON.stringify(ended));
     this.#sql.exec(
       "UPDATE executions SET state = 'ended', ended_ms = ?, outcome = ?, usage = ? WHERE id = ?",
-      entry.endedMs,
-      entry.outcome,
-      JSON.stringify(entry.usage),
-      entry.id,
+      endedMs,
+      outcome,
+      JSON.stringify(usage),
+      id,
     );
-    if (running) this.#keepAnswer(running.begin, entry);
-    if (++this.#sinceSweep >= RETENTION.executions / 10) this.#sweep(entry.endedMs);
+    if (++this.#sinceSweep >= RETENTION.executions / 10) this.#sweep(endedMs);
   }
 
   list(limit: number, cursor: string | undefined, state: ExecutionState | undefined): Page<ExecutionSummary> {

@@ -41,37 +41,43 @@ function tooMany(what: string, most: number): DoError {
   return new DoError("LIMIT_EXCEEDED", `Cannot run code from code: ${what} is at most ${most}`, { reason: "NESTING", retryable: false });
 }
 
+export interface MeterOptions {
+  readonly budget: Budget;
+  readonly elapsedMs: () => number;
+  /** Settles before a call has an effect. */
+  readonly beforeCall: () => Promise<unknown>;
+  readonly onExceeded: () => void;
+}
+
 /** Meters the calls of one execution against its root's budget. */
 export class ExecutionMeter implements Meter {
   readonly calls: ServiceCall[] = [];
   /** Calls that this execution made, those over the budget not counted. */
   count = 0;
-  readonly #budget: Budget;
-  readonly #elapsedMs: () => number;
-  readonly #onExceeded: () => void;
+  readonly #options: MeterOptions;
   #open = true;
   #inFlight = 0;
   readonly #waiting: (() => void)[] = [];
 
-  constructor(budget: Budget, elapsedMs: () => number, onExceeded: () => void) {
-    this.#budget = budget;
-    this.#elapsedMs = elapsedMs;
-    this.#onExceeded = onExceeded;
+  constructor(options: MeterOptions) {
+    this.#options = options;
   }
 
   async call<T>(service: ServiceName, method: string, run: () => Promise<T>): Promise<T> {
     this.take();
     if (this.#inFlight >= MAX_IN_FLIGHT_CALLS) await new Promise<void>((resolve) => void this.#waiting.push(resolve));
     this.#inFlight++;
-    const atMs = this.#elapsedMs();
+    const { elapsedMs, beforeCall } = this.#options;
+    const atMs = elapsedMs();
     try {
+      await beforeCall();
       // Who waited may have outlived the execution.
       this.#check();
       const result = await run();
-      this.#record({ service, method, atMs, durationMs: this.#elapsedMs() - atMs, status: "ok" });
+      this.#record({ service, method, atMs, durationMs: elapsedMs() - atMs, status: "ok" });
       return result;
     } catch (error) {
-      this.#record({ service, method, atMs, durationMs: this.#elapsedMs() - atMs, status: toDoError(error)?.code ?? "INTERNAL" });
+      this.#record({ service, method, atMs, durationMs: elapsedMs() - atMs, status: toDoError(error)?.code ?? "INTERNAL" });
       throw error;
     } finally {
       this.#inFlight--;
@@ -82,14 +88,15 @@ export class ExecutionMeter implements Meter {
   /** Takes one call from the budget; the one over it ends the execution. */
   take(): void {
     this.#check();
-    if (this.#budget.calls >= this.#budget.maxCalls) {
-      this.#onExceeded();
-      throw new DoError("LIMIT_EXCEEDED", `Cannot call: an execution may make at most ${this.#budget.maxCalls} calls`, {
+    const { budget, onExceeded } = this.#options;
+    if (budget.calls >= budget.maxCalls) {
+      onExceeded();
+      throw new DoError("LIMIT_EXCEEDED", `Cannot call: an execution may make at most ${budget.maxCalls} calls`, {
         reason: "CALLS",
         retryable: false,
       });
     }
-    this.#budget.calls++;
+    budget.calls++;
     this.count++;
   }
 

@@ -9,6 +9,7 @@ import type { BeginEntry, RunControl } from "../executions/schema.ts";
 import type { Executor } from "./executor.ts";
 import { GuestSurface } from "./guest-surface.ts";
 import { HARNESS_MODULE } from "./guest.generated.ts";
+import { Recording } from "./recording.ts";
 import { parseJob, type Job } from "./request.ts";
 import { Run, type RunRecord } from "./run.ts";
 
@@ -29,6 +30,8 @@ export interface Parent {
 }
 
 export interface Observer {
+  /** Whether `started` hands the id to somebody who may use it while the code runs. */
+  readonly sharesId: boolean;
   started(id: string): void;
   log(entry: LogEntry): void;
 }
@@ -51,26 +54,27 @@ export async function execute(deps: ExecuteDeps, caller: Caller, sent: unknown, 
   }
 }
 
-/** Records that the job starts, unless its answer is known by key, and runs it. */
+/** Runs a job, unless its answer is known by key. */
 async function admit(deps: ExecuteDeps, caller: Caller, job: Job, observer: Observer, parent: Parent | undefined): Promise<string> {
   const id = newId("exec", deps.now());
-  const run = new Run(job, caller.policy.tier, deps.now, (entry) => observer.log(entry), parent?.run.budget);
   const entry = await beginEntry(id, job, caller, parent, deps.now());
-  const executions = deps.env.EXECUTIONS.getByName(caller.principal.tenant);
-  const begun = executions.begin(entry, new Control(run)).catch((error: unknown) => {
-    // What cannot be recorded is not run.
-    run.stop("cancelled");
-    throw error;
-  });
-  // Only a request with a key can have an answer already; the others do not wait for the record.
+  const run = new Run(
+    { job, tier: caller.policy.tier, now: deps.now, onLog: (log) => observer.log(log), beforeCall: () => recording.begin() },
+    parent?.run.budget,
+  );
+  const recording = new Recording(deps.env.EXECUTIONS.getByName(caller.principal.tenant), entry, new Control(run));
   const isKeyed = entry.once !== undefined || entry.cache !== undefined;
-  if (isKeyed) {
-    const admission = await begun;
+  if (isKeyed || observer.sharesId) {
+    const admission = await recording.begin();
     if (admission.kind === "answer") return admission.cacheHit ? asCacheHit(admission.answer) : admission.answer;
+  } else {
+    // What cannot be recorded does not go on.
+    recording.beginLater(() => run.stop("cancelled"));
   }
   observer.started(id);
   parent?.run.adopt(run);
-  const work = runAndRecord(deps, caller, job, run, { id, depth: parent ? parent.depth + 1 : 0, run }, begun, isKeyed);
+  const self: Parent = { id, depth: parent ? parent.depth + 1 : 0, run };
+  const work = runAndRecord(deps, caller, job, self, recording, isKeyed);
   deps.waitUntil(work.catch(() => undefined));
   return work;
 }
@@ -79,32 +83,28 @@ async function runAndRecord(
   deps: ExecuteDeps,
   caller: Caller,
   job: Job,
-  run: Run,
   self: Parent,
-  begun: Promise<unknown>,
+  recording: Recording,
   keepAnswer: boolean,
 ): Promise<string> {
+  const { id, run } = self;
   const authority = { ...caller, services: job.services, meter: run.meter };
   const asGuest: Caller = { ...caller, policy: { ...caller.policy, services: job.services } };
   const surface = new GuestSurface(deps.env, authority, (request) => execute(deps, asGuest, request, SILENT, self));
-  const [record] = await Promise.all([run.execute(deps.executor, surface), begun]);
-  const answer = toAnswer(self.id, job, record);
-  const { conclusion, usage, logs, calls, truncated } = record;
-  await deps.env.EXECUTIONS.getByName(caller.principal.tenant).finish({
-    id: self.id,
+  const { conclusion, ...record } = await run.execute(deps.executor, surface);
+  const answer = toAnswer(id, job, { conclusion, ...record });
+  await recording.finish({
+    id,
     endedMs: deps.now(),
     outcome: conclusion.outcome,
-    usage,
-    logs,
-    calls,
+    ...record,
     error: conclusion.outcome === "ok" ? undefined : conclusion.error,
-    truncated,
     answer: keepAnswer ? answer : undefined,
   });
   return answer;
 }
 
-const SILENT: Observer = { started: () => {}, log: () => {} };
+const SILENT: Observer = { sharesId: false, started: () => {}, log: () => {} };
 
 /** What the record of a running execution holds of it. */
 export class Control extends RpcTarget implements RunControl {

@@ -4,7 +4,7 @@ import { Compiler } from "./compiler.ts";
 import { parseCpuExceeded, parseEnvelope } from "./envelope.ts";
 import type { Ending, Executor, Program, Report } from "./executor.ts";
 import { CPU_MARK, type GuestHost, type GuestJob } from "./guest/protocol.ts";
-import { workerCode } from "./isolate.ts";
+import { supportFor, workerCode } from "./isolate.ts";
 import { loadError } from "./stack.ts";
 
 interface HarnessStub {
@@ -40,10 +40,11 @@ export class InProcessExecutor implements Executor {
     const compileMs = performance.now() - startedMs;
     const { input, inputTypes, services, limits, captureConsole } = program;
     // get() is lazy: the isolate is made when its stub is called. A null id is one isolate for one run.
-    const isolate = this.#loader.get(null, () => workerCode(compiled.text, limits));
+    const support = supportFor(compiled.text);
+    const isolate = this.#loader.get(null, () => workerCode(compiled.text, limits, support));
     const harness = isolate.getEntrypoint() as unknown as HarnessStub;
     try {
-      const envelope = await harness.run({ input, inputTypes, services, limits, captureConsole, guard: true }, host);
+      const envelope = await harness.run({ input, inputTypes, services, limits, captureConsole, support, guard: true }, host);
       return { compileMs, ...parseEnvelope(envelope, compiled) };
     } catch (error) {
       const ending = rejectionEnding(error instanceof Error ? error.message : String(error), compiled);

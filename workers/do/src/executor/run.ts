@@ -42,6 +42,15 @@ export class RunHost extends RpcTarget implements GuestHost {
   }
 }
 
+export interface RunOptions {
+  readonly job: Job;
+  readonly tier: string;
+  readonly now: () => number;
+  readonly onLog: (entry: LogEntry) => void;
+  /** Settles before a call of the code has an effect. */
+  readonly beforeCall: () => Promise<unknown>;
+}
+
 /** One execution while it runs: its clock, logs, calls, and the one reason for which the host ended it. */
 export class Run {
   readonly meter: ExecutionMeter;
@@ -57,18 +66,19 @@ export class Run {
   #stop: StopReason | undefined;
 
   /** @param shared the root's budget, for an execution that an execution started */
-  constructor(job: Job, tier: string, now: () => number, onLog: (entry: LogEntry) => void, shared?: Budget) {
+  constructor({ job, tier, now, onLog, beforeCall }: RunOptions, shared?: Budget) {
     this.#job = job;
     this.#tier = tier;
     this.#now = now;
     this.#startedMs = now();
     this.budget = shared ?? new Budget(job.limits.calls, this.#startedMs + job.limits.wallMs);
     this.#logbook = new Logbook(job.limits.logBytes, () => this.elapsedMs(), onLog);
-    this.meter = new ExecutionMeter(
-      this.budget,
-      () => this.elapsedMs(),
-      () => this.stop("calls-exceeded"),
-    );
+    this.meter = new ExecutionMeter({
+      budget: this.budget,
+      elapsedMs: () => this.elapsedMs(),
+      beforeCall,
+      onExceeded: () => this.stop("calls-exceeded"),
+    });
   }
 
   elapsedMs(): number {

@@ -19,6 +19,7 @@ export async function eventStream(caller: Session, request: unknown, requestId: 
 
   const started = Promise.withResolvers<string>();
   const running = Session.executeText(caller, request, {
+    sharesId: true,
     started: (id) => started.resolve(id),
     log: (entry: LogEntry) => event("log", JSON.stringify(entry)),
   });

@@ -1,9 +1,9 @@
-import { inspect } from "./inspect.ts";
 import type { GuestError } from "./protocol.ts";
 
 /** Anything can be thrown: an Error, null, an object whose getters throw. Three strings come out. */
 export function describeError(thrown: unknown): GuestError {
-  if (!(thrown instanceof Error)) return { name: "Error", message: `The code threw ${inspect(thrown)}, which is no Error`, stack: "" };
+  if (!(thrown instanceof Error))
+    return { name: "Error", message: `The code threw ${text(() => show(thrown))}, which is no Error`, stack: "" };
   return { name: text(() => thrown.name) || "Error", message: text(() => thrown.message), stack: text(() => thrown.stack) };
 }
 
@@ -13,4 +13,8 @@ function text(read: () => unknown): string {
   } catch {
     return "";
   }
+}
+
+function show(thrown: unknown): string {
+  return typeof thrown === "object" || typeof thrown === "string" ? JSON.stringify(thrown) : String(thrown);
 }

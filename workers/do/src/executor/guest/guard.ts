@@ -26,6 +26,7 @@ let spentMs = 0;
 let lastMs = 0;
 let turn = 0;
 let lastTurn = -1;
+let isTurnMarked = false;
 let ticks = 1_000;
 
 /** Sets the budget, once: the code that is guarded could call this too. */
@@ -57,19 +58,28 @@ export function check(): number {
   lastTurn = turn;
   if (gapMs > LOOK_EVERY_MS) ticks = ticks >> 1 || 1;
   else if (ticks < MOST_TICKS) ticks <<= 1;
-  // Runs when the code on the stack has returned: then a new turn has begun.
-  microtask(() => void turn++);
+  // Runs when the code on the stack has returned: then a new turn has begun. One at a time, for it may never return.
+  if (!isTurnMarked) {
+    microtask(nextTurn);
+    isTurnMarked = true;
+  }
   if (spentMs > budgetMs) stop();
   return ticks;
 }
 
+function nextTurn(): void {
+  isTurnMarked = false;
+  turn++;
+}
+
 function stop(): void {
-  stackAtLimit ??= new Error().stack ?? "";
   try {
+    stackAtLimit ??= new Error().stack ?? "";
     end?.();
-  } catch {
+  } catch (error) {
     // While modules are evaluated a request cannot be aborted, but its isolate can: the harness finds overAt() set.
-    // Anywhere else the stack was full, and the next look has more of it.
     if (now() === 0) abortIsolate("cpu");
+    // Else the stack was full. The counter stays spent, so each further call throws here, until enough is unwound.
+    throw error;
   }
 }

@@ -1,11 +1,10 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { decodeValue, encodeSettled } from "../../../../../sdk/src/values.ts";
-import { captureConsole } from "./console.ts";
+import { describeError } from "./describe.ts";
 import { arm, overAt, spent } from "./guard.ts";
 import { Logs } from "./logs.ts";
+import type { GuestLog } from "./console.ts";
 import { CPU_MARK, GRACE_MS, type GuestHost, type GuestJob } from "./protocol.ts";
-import { callFetch, fromResponse, isWorker } from "./respond.ts";
-import { describeError } from "./describe.ts";
 
 const { setTimeout, JSON, Error, TypeError, Response } = globalThis;
 const { parse, stringify } = JSON;
@@ -19,7 +18,9 @@ export default class Harness extends WorkerEntrypoint {
     const abort = this.ctx.abort.bind(this.ctx);
     const waitUntil = this.ctx.waitUntil.bind(this.ctx);
     const logs = new Logs(host, job.limits.logBytes);
-    captureConsole(job.captureConsole ? (log) => logs.add(log) : () => {});
+    const write = job.captureConsole ? (log: GuestLog) => logs.add(log) : () => {};
+    if (job.support.console) (await import("./console.ts")).captureConsole(write);
+    else silenceConsole();
     const stop = new AbortController();
     // A timer, because a context that has ended has none: only what the code left running is still there to be ended.
     const end = (reason: string) => void setTimeout(() => abort(new Error(reason)), reason === "ended" ? 0 : GRACE_MS);
@@ -39,9 +40,10 @@ export default class Harness extends WorkerEntrypoint {
       const { default: main } = await import("user.js");
       let value: unknown;
       if (typeof main === "function") value = await main({ input, env, signal: stop.signal, ...services });
-      else if (isWorker(main)) value = await callFetch(main, input, env, { waitUntil, props: {} });
+      else if (job.support.respond) value = await (await import("./respond.ts")).callFetch(main, input, env, { waitUntil, props: {} });
       else throw new TypeError("The default export must be a function or an object with fetch()");
-      const encoded = await encodeSettled(value instanceof Response ? fromResponse(value) : value, "result");
+      if (job.support.respond && value instanceof Response) value = await (await import("./respond.ts")).fromResponse(value);
+      const encoded = await encodeSettled(value, "result");
       const text = encoded.value === undefined ? "" : stringify(encoded.value);
       await logs.flush();
       if (text.length > job.limits.resultBytes) return stringify({ ok: false, resultBytes: text.length, cpuMs: spent() });
@@ -52,4 +54,9 @@ export default class Harness extends WorkerEntrypoint {
       return stringify({ ok: false, error: describeError(error), cpuMs: spent() });
     }
   }
+}
+
+/** For code that does not name the console, and so finds it by other ways: workerd would write to the server's output. */
+function silenceConsole(): void {
+  for (const method of Object.keys(console)) Object.assign(console, { [method]: () => {} });
 }

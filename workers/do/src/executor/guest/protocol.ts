@@ -2,6 +2,12 @@ import type { Limits, ServiceName } from "../../../../../sdk/src/types.ts";
 import type { ValueTypes } from "../../../../../sdk/src/values.ts";
 import type { GuestLog } from "./console.ts";
 
+/** The modules of the harness that are there only for code that can use them. */
+export interface Support {
+  console: boolean;
+  respond: boolean;
+}
+
 /** What the harness is called with, beside the host. It holds nothing that the code may not see. */
 export interface GuestJob {
   /** JSON text; empty for none. */
@@ -10,6 +16,7 @@ export interface GuestJob {
   services: readonly ServiceName[];
   limits: Limits;
   captureConsole: boolean;
+  support: Support;
   /** Whether the guard is in the code and must be armed. */
   guard: boolean;
 }

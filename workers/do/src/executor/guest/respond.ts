@@ -1,13 +1,5 @@
 /** A Worker answers a Request: this makes one of the input, and plain data of the Response. */
 
-interface GuestWorker {
-  fetch(request: Request, env: unknown, ctx: unknown): unknown;
-}
-
-export function isWorker(main: unknown): main is GuestWorker {
-  return typeof main === "object" && main !== null && "fetch" in main && typeof main.fetch === "function";
-}
-
 interface InputRequest {
   url?: string;
   method?: string;
@@ -15,9 +7,12 @@ interface InputRequest {
   body?: unknown;
 }
 
-/** Calls the Worker with `input` as its request: `{ url, method, headers, body }`, or any value as a JSON body. */
-export function callFetch(worker: GuestWorker, input: unknown, env: unknown, ctx: unknown): unknown {
-  return worker.fetch(toRequest(input), env, ctx);
+/** Calls a Worker with `input` as its request: `{ url, method, headers, body }`, or any value as a JSON body. */
+export function callFetch(worker: unknown, input: unknown, env: unknown, ctx: unknown): unknown {
+  if (typeof worker !== "object" || worker === null || !("fetch" in worker) || typeof worker.fetch !== "function") {
+    throw new TypeError("The default export must be a function or an object with fetch()");
+  }
+  return worker.fetch(toRequest(input), env, ctx) as unknown;
 }
 
 function toRequest(input: unknown): Request {

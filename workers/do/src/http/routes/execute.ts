@@ -15,6 +15,6 @@ export const execute = new Hono<HttpEnv>().post("/execute", async (c) => {
   const request = await readJson(c.req.raw, maxBodyBytes(policy(Session.principalOf(caller))));
   if (/\btext\/event-stream\b/.test(c.req.header("accept") ?? "")) return eventStream(caller, request, c.env.requestId);
   let id = "";
-  const answer = await Session.executeText(caller, request, { started: (started) => void (id = started), log: () => {} });
+  const answer = await Session.executeText(caller, request, { sharesId: false, started: (started) => void (id = started), log: () => {} });
   return c.body(answer, 200, { "content-type": "application/json", "cache-control": "no-store", ...(id ? { "x-execution-id": id } : {}) });
 });

@@ -1,0 +1,42 @@
+import type { Admission, BeginEntry, FinishEntry, RunControl } from "../executions/schema.ts";
+import type { Executions } from "../executions/executions.ts";
+
+/** A run that is still going after this is worth a row that says so. */
+const BEGIN_AFTER_MS = 20;
+
+/**
+ * Writes one execution into its tenant's store. Its start is written before anything that could be missed without it:
+ * an effect, an id that a caller holds, an answer that a key may have. A short run without any is written whole at its
+ * end, once: each write waits for the disk, and the disk for nobody.
+ */
+export class Recording {
+  readonly #store: DurableObjectStub<Executions>;
+  readonly #entry: BeginEntry;
+  readonly #control: RunControl & Rpc.RpcTargetBranded;
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  #begun: Promise<Admission> | undefined;
+
+  constructor(store: DurableObjectStub<Executions>, entry: BeginEntry, control: RunControl & Rpc.RpcTargetBranded) {
+    this.#store = store;
+    this.#entry = entry;
+    this.#control = control;
+  }
+
+  /** Once, however often it is asked. */
+  begin(): Promise<Admission> {
+    clearTimeout(this.#timer);
+    return (this.#begun ??= this.#store.begin(this.#entry, this.#control));
+  }
+
+  /** When it turns out to take its time. */
+  beginLater(onFailure: () => void): void {
+    this.#timer = setTimeout(() => void this.begin().catch(onFailure), BEGIN_AFTER_MS);
+  }
+
+  async finish(entry: FinishEntry): Promise<void> {
+    clearTimeout(this.#timer);
+    if (!this.#begun) return this.#store.record(this.#entry, entry);
+    await this.#begun;
+    return this.#store.finish(entry);
+  }
+}
