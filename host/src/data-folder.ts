@@ -72,6 +72,8 @@ function endOrphan(writerFile: string, runDir: string): void {
 
 function isAlive(pid: number): boolean {
   if (!Number.isInteger(pid) || pid <= 0) return false;
+  // A process that has ended and that nobody has waited for has a number still.
+  if (spawnSync("ps", ["-o", "stat=", "-p", String(pid)], { encoding: "utf8" }).stdout?.startsWith("Z")) return false;
   try {
     process.kill(pid, 0);
     return true;

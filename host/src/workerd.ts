@@ -36,7 +36,8 @@ function endingWithUs(program: string): [string, ...string[]] {
 export async function startWorkerd(configPath: string, address: string, env: NodeJS.ProcessEnv): Promise<WorkerdProcess> {
   const args = ["serve", "--experimental", "--control-fd=3", configPath, "config", `--socket-addr=http=${address}`];
   const [command, ...prefix] = endingWithUs(binary());
-  const child = spawn(command, [...prefix, ...args], { env, stdio: ["ignore", "inherit", "pipe", "pipe"] });
+  // Detached: Ctrl-C in a terminal goes to its whole group, and how workerd ends is for us to say.
+  const child = spawn(command, [...prefix, ...args], { env, stdio: ["ignore", "inherit", "pipe", "pipe"], detached: true });
   const said: string[] = [];
   child.stderr?.setEncoding("utf8").on("data", (text: string) => {
     process.stderr.write(text);

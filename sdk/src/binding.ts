@@ -1,24 +1,12 @@
 import { cancellable } from "./cancellation.ts";
 import { DoError, toDoError } from "./errors.ts";
 import type { ListExecutions, RunOptions, Transport } from "./transport.ts";
-import type {
-  ExecuteRequest,
-  ExecutionAnswer,
-  ExecutionEvent,
-  ExecutionRecord,
-  ExecutionSummary,
-  Page,
-  ServiceName,
-  WhoAmI,
-} from "./types.ts";
+import type { ExecuteRequest, ExecutionAnswer, ExecutionRecord, ExecutionSummary, Page, RpcEvent, ServiceName, WhoAmI } from "./types.ts";
 
 /** The `Do` entrypoint as a service binding has it, or a Cap'n Web stub of it: the surface is the same. */
 export interface Binding {
   authenticate(credential: string): PromiseLike<unknown>;
 }
-
-/** What runs names itself over RPC before it ends; over HTTP a header does. */
-type RpcEvent = ExecutionEvent | { type: "started"; id: string };
 
 /** What a binding and the session that it authenticates have in common. Stubs: every name answers, over RPC. */
 interface Surface {

@@ -111,6 +111,9 @@ export interface ExecutionAnswer extends AnswerBase {
 /** What happens while code runs; the last event is the result. */
 export type ExecutionEvent = { type: "log"; entry: LogEntry } | { type: "result"; answer: ExecutionAnswer };
 
+/** The same for a callback over RPC, which has no header to tell the id in: it comes first. */
+export type RpcEvent = { type: "started"; id: string } | ExecutionEvent;
+
 export type ExecutionState = "running" | "ended";
 
 export interface ExecutionSummary {

@@ -84,7 +84,7 @@ describe("a service binding of another Worker, in plain workerd", () => {
 
   it("executes, lists, and sees logs as they happen", async () => {
     expect(await ask("executions")).toEqual({ value: "ok" });
-    expect(await ask("logs")).toEqual({ value: ["log", "result"] });
+    expect(await ask("logs")).toEqual({ value: ["started", "log", "result"] });
   });
 
   it("all eight services are properties, also those with names of event handlers", async () => {

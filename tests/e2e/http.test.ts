@@ -286,6 +286,6 @@ describe("Cap'n Web", () => {
       (event) => void logs.push((event as { type: string }).type),
     );
     expect(answer).toMatchObject({ outcome: "ok", result: new Date(5) });
-    expect(logs).toEqual(["log", "result"]);
+    expect(logs).toEqual(["started", "log", "result"]);
   });
 });

@@ -93,6 +93,7 @@ describe("compile()", () => {
     ["the word module", "module ".repeat(50_000)],
     ["at signs", "@ ".repeat(100_000)],
     ["types", "type A = " + "{a:".repeat(20_000) + "1" + "}".repeat(20_000)],
+    ["imports", 'import"a";'.repeat(90_000)],
     ["templates", "`${".repeat(20_000)],
   ])("ends soon on a great many %s", async (_name, code) => {
     const startedMs = performance.now();

@@ -91,6 +91,20 @@ describe("documents", () => {
   });
 });
 
+describe("documents whose table SQL has changed", () => {
+  it("are gone when it was dropped, and refused when it is another", async () => {
+    const run = inTenant();
+    await run(`await db.upsert("c", "x", {}); await db.query("DROP TABLE documents")`);
+    expect(await run(`return [await db.get("c", "x"), (await db.list("c")).items, (await db.upsert("c", "y", {})).created]`)).toEqual([
+      null,
+      [],
+      true,
+    ]);
+    await run(`await db.query("DROP TABLE documents"); await db.query("CREATE TABLE documents (n)")`);
+    expect(await run(`return db.get("c", "y")`)).toMatchObject({ code: "CONFLICT", reason: "DOCUMENTS_CHANGED" });
+  });
+});
+
 describe("query", () => {
   it("binds parameters, and answers columns, rows and meta", async () => {
     const run = inTenant();

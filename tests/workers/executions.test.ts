@@ -102,6 +102,7 @@ describe("logs arrive while the code runs", () => {
         code: `console.log("one"); while (!(await db.get("go", "now"))) await new Promise((r) => setTimeout(r, 5)); console.log("two"); return 3`,
       },
       (event) => {
+        if (event.type === "started") return;
         seen.push(event.type === "log" ? event.entry.message : String(event.answer.result));
         release();
       },

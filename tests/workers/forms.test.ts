@@ -109,6 +109,17 @@ describe("TypeScript is compiled in full", () => {
     expect(await run(code)).toEqual(expected);
   });
 
+  it("code that breaks the full compiler breaks it for nobody else", async () => {
+    const namespace = "namespace N { export const a = 1 }\nreturn N.a";
+    const breaking = `@d class C {}\nreturn ${"(".repeat(200_000)}1${")".repeat(200_000)}`;
+    expect(await run(namespace)).toBe(1);
+    expect(await run(breaking)).toMatchObject({
+      outcome: "compile-error",
+      error: { message: expect.stringContaining("too much for the TypeScript compiler") },
+    });
+    expect(await run(namespace.replace("1 }", "2 }"))).toBe(2);
+  });
+
   it("JSX is off", async () => {
     expect(await run("return <div/>")).toMatchObject({ outcome: "compile-error" });
   });

@@ -98,6 +98,14 @@ describe("idempotencyKey", () => {
     expect(await DO.execute({ code: COUNT })).toMatchObject({ result: 2 });
   });
 
+  it("another principal of the tenant does not get the first one's answer", async () => {
+    const tenant = newTenant();
+    await bindingFor("internal", tenant).execute({ code: "return 1", idempotencyKey: "k" });
+    await expect(() => bindingFor("public", tenant).execute({ code: "return 1", idempotencyKey: "k" })).rejects.toMatchObject({
+      code: "UNPROCESSABLE",
+    });
+  });
+
   it("is the tenant's own", async () => {
     await bindingFor("tenant").execute({ code: "return 1", idempotencyKey: "k" });
     expect(await bindingFor("tenant").execute({ code: "return 2", idempotencyKey: "k" })).toMatchObject({ result: 2 });

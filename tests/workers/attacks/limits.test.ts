@@ -186,6 +186,18 @@ describe("logs", () => {
     expect(over).toMatchObject({ outcome: "ok", truncated: ["logs"], usage: { logBytes: most } });
   });
 
+  it("a limit that is reached by several logs is said to be", async () => {
+    const over = await run(`for (let i = 0; i < 3; i++) console.log("x".repeat(${most} / 2))`);
+    expect(over).toMatchObject({ truncated: ["logs"], usage: { logBytes: most } });
+    expect((await run(`for (let i = 0; i < 2; i++) console.log("x".repeat(${most} / 2))`)).truncated).toBeUndefined();
+  });
+
+  it("empty logs are counted too", async () => {
+    const answer = await run("for (let i = 0; i < 20_000; i++) console.log(); return 1", {}, "internal");
+    expect(answer).toMatchObject({ outcome: "ok", truncated: ["logs"] });
+    expect(answer.logs).toHaveLength(10_000);
+  });
+
   it("a flood costs the limit and no more", async () => {
     const answer = await run("for (let i = 0; i < 200_000; i++) console.log('line ' + i); return 'survived'", {}, "internal");
     expect(answer).toMatchObject({ outcome: "ok", result: "survived", truncated: ["logs"] });

@@ -34,6 +34,13 @@ export interface QueryResult {
   meta: { rowsRead: number; rowsWritten: number; durationMs: number };
 }
 
+const CREATE_DOCUMENTS = `
+  CREATE TABLE IF NOT EXISTS documents (
+    collection TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL,
+    created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, data TEXT NOT NULL,
+    PRIMARY KEY (collection, id)
+  ) WITHOUT ROWID, STRICT`;
+
 /** One tenant's database. No other tenant has a name that leads here, so there is nothing to filter and nothing to forge. */
 export class Database extends DurableObject {
   readonly #sql: SqlStorage;
@@ -41,30 +48,28 @@ export class Database extends DurableObject {
   constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
     super(ctx, env);
     this.#sql = ctx.storage.sql;
-    this.#sql.exec(`
-      CREATE TABLE IF NOT EXISTS documents (
-        collection TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL,
-        created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, data TEXT NOT NULL,
-        PRIMARY KEY (collection, id)
-      ) WITHOUT ROWID, STRICT`);
   }
 
   get(collection: string, id: string): Entity | null {
-    const row = this.#row(collection, id);
-    return row ? toEntity(row) : null;
+    return this.#documents(() => {
+      const row = this.#row(collection, id);
+      return row ? toEntity(row) : null;
+    });
   }
 
   list(collection: string, limit: number, after: string): ListPage {
-    const rows = this.#sql
-      .exec<Row>("SELECT * FROM documents WHERE collection = ? AND id > ? ORDER BY id LIMIT ?", collection, after, limit + 1)
-      .toArray();
+    const rows = this.#documents(() =>
+      this.#sql
+        .exec<Row>("SELECT * FROM documents WHERE collection = ? AND id > ? ORDER BY id LIMIT ?", collection, after, limit + 1)
+        .toArray(),
+    );
     const items = rows.slice(0, limit).map(toEntity);
     const last = items.at(-1);
     return rows.length > limit && last ? { items, cursor: last.id } : { items };
   }
 
   upsert(write: Upsert): { entity: Entity; created: boolean } {
-    return once(this.#sql, write.once, write.nowMs, () => {
+    return this.#once(write, () => {
       const { collection, id, nowMs } = write;
       const before = this.#row(collection, id);
       checkVersion(collection, id, before?.version ?? 0, write.ifVersion);
@@ -90,7 +95,7 @@ export class Database extends DurableObject {
   }
 
   delete(write: Delete): { deleted: boolean } {
-    return once(this.#sql, write.once, write.nowMs, () => {
+    return this.#once(write, () => {
       const { collection, id } = write;
       const before = this.#row(collection, id);
       if (!before) return { deleted: false };
@@ -126,6 +131,22 @@ export class Database extends DurableObject {
       throw new DoError("INVALID_ARGUMENT", `Cannot run SQL: ${error instanceof Error ? error.message : "refused"}`, {
         reason: "SQL_ERROR",
       });
+    }
+  }
+
+  #once<T>({ once: key, nowMs }: Write, write: () => T): T {
+    return this.#documents(() => once(this.#sql, key, nowMs, write));
+  }
+
+  /** The table is the tenant's, whose SQL may have dropped it (then it is empty) or made it another (then it is none of ours). */
+  #documents<T>(run: () => T): T {
+    try {
+      this.#sql.exec(CREATE_DOCUMENTS);
+      return run();
+    } catch (error) {
+      if (error instanceof DoError) throw error;
+      const why = error instanceof Error ? error.message : "refused";
+      throw new DoError("CONFLICT", `Cannot use documents: SQL has changed their table (${why})`, { reason: "DOCUMENTS_CHANGED" });
     }
   }
 

@@ -26,6 +26,13 @@ export interface ServiceDefinition<M extends Record<string, MethodDefinition> = 
 
 type ArgsOf<P extends readonly Parameter[]> = { -readonly [K in keyof P]: z.output<P[K][1]> };
 
+/** The same arguments with those at the end left out that may be undefined. */
+export type Sendable<T extends readonly unknown[]> = T extends readonly [...infer Head, infer Last]
+  ? undefined extends Last
+    ? Sendable<Head> | T
+    : T
+  : T;
+
 /** What implements a service: a function for each method, with parsed arguments. */
 export type Implementation<S extends ServiceDefinition> = {
   [K in keyof S["methods"]]: (...args: ArgsOf<S["methods"][K]["params"]>) => Promise<z.output<S["methods"][K]["result"]>>;

@@ -2,7 +2,7 @@ import { RpcTarget } from "cloudflare:workers";
 import { dbDefinition } from "../../core-services/db/schema.ts";
 import { dbService } from "../../core-services/db/service.ts";
 import { SERVICE_DEFINITIONS } from "../../core-services/services.ts";
-import { parseArguments, type Implementation, type ServiceDefinition } from "../../core-services/shared/method.ts";
+import { parseArguments, type Implementation, type Sendable, type ServiceDefinition } from "../../core-services/shared/method.ts";
 import { SERVICES, type ServiceName } from "../../../sdk/src/types.ts";
 import { DoError, nearest } from "./errors.ts";
 import { allows, type Policy } from "./policy.ts";
@@ -110,7 +110,7 @@ function listOf(services: readonly ServiceName[]): string {
 
 /** The methods of a service as a caller's stub has them. */
 export type ServiceStub<S extends ServiceDefinition> = {
-  [K in keyof S["methods"]]: (...args: Parameters<Implementation<S>[K]>) => ReturnType<Implementation<S>[K]>;
+  [K in keyof S["methods"]]: (...args: Sendable<Parameters<Implementation<S>[K]>>) => ReturnType<Implementation<S>[K]>;
 };
 
 type Invoke = (method: string, args: unknown[]) => Promise<unknown>;

@@ -10,8 +10,6 @@ declare namespace Cloudflare {
     EXECUTIONS: DurableObjectNamespace<import("./executions/executions.ts").Executions>;
     /** Absent: every credential is refused. */
     DO_ROOT_KEY?: string;
-    /** The version of this build, in what caches and isolates are keyed by. */
-    DO_VERSION?: string;
   }
 }
 

@@ -1,11 +1,11 @@
 import { RpcTarget } from "cloudflare:workers";
 import type {
   ExecutionAnswer,
-  ExecutionEvent,
   ExecutionRecord,
   ExecutionState,
   ExecutionSummary,
   Page,
+  RpcEvent,
   ServiceName,
   WhoAmI,
 } from "../../../sdk/src/types.ts";
@@ -25,7 +25,7 @@ export interface SessionDeps extends ExecuteDeps {
 }
 
 /** What an RPC caller may hand in to see logs as they happen. */
-export type OnEvent = (event: ExecutionEvent) => unknown;
+export type OnEvent = (event: RpcEvent) => unknown;
 
 /**
  * What `authenticate()` returns: holding it is being that principal. Nothing that a caller passes to its methods says
@@ -95,13 +95,12 @@ export class Session extends Services {
 class Nothing extends RpcTarget {}
 
 function observerOf(onEvent: OnEvent | undefined): Observer {
+  // A caller that cannot take its events does not stop its code.
+  const send = (event: RpcEvent) => void Promise.resolve(onEvent?.(event)).catch(() => {});
   return {
-    sharesId: false,
-    started: () => {},
-    log: (entry) => {
-      // A caller that cannot take its logs does not stop its code.
-      if (onEvent) Promise.resolve(onEvent({ type: "log", entry })).catch(() => {});
-    },
+    sharesId: onEvent !== undefined,
+    started: (id) => send({ type: "started", id }),
+    log: (entry) => send({ type: "log", entry }),
   };
 }
 

@@ -160,7 +160,8 @@ async function beginEntry(
     input: job.input,
     inputTypes: job.inputTypes,
     requestHash,
-    once: await onceKey(idempotencyKey, "execute", requestHash),
+    // Another principal of the tenant, or the same with other rights, is another request.
+    once: await onceKey(idempotencyKey, "execute", [requestHash, principal, policy]),
     // A tenant's own store keeps it, and a changed policy, program or harness is another key: nobody else's answer,
     // never a stale program's.
     cache: cache && {

@@ -23,7 +23,7 @@ export interface Report {
 
 /**
  * What runs isolates. In one process it is the process itself (`InProcessExecutor`); where executions can be killed, a
- * pool of processes. Both pass tests/executor/contract.
+ * pool of processes. The same tests must hold for both.
  */
 export interface Executor {
   /** Runs a program to its end. A rejection means that the run was lost, and nothing else. */

@@ -56,6 +56,10 @@ export class InProcessExecutor implements Executor {
 /** What a run means whose isolate answered with an error instead of an envelope. In one process no run is lost. */
 function rejectionEnding(message: string, compiled: Compiled): Ending {
   if (message.startsWith(CPU_MARK)) return parseCpuExceeded(message.slice(CPU_MARK.length), compiled);
+  // Cloudflare's own limit, where the guard sees no time pass.
+  if (/exceeded CPU (?:time )?limit/i.test(message)) {
+    return { kind: "cpu-exceeded", spentMs: 0, logs: { from: 0, entries: [] }, error: died(message, "CPU_LIMIT") };
+  }
   const failed = loadError(message, compiled);
   if (failed) return { kind: "compile-error", error: failed };
   const tooLarge = /are limited to 32MiB, but the size of this value was: (\d+)/.exec(message);

@@ -1,8 +1,7 @@
 import type { LogEntry } from "../../../../sdk/src/types.ts";
 import { byteLength } from "../../../core-services/shared/hash.ts";
 import { GuestLogs } from "./envelope.ts";
-
-const MAX_ENTRIES = 10_000;
+import { MAX_LOG_ENTRIES } from "./guest/protocol.ts";
 
 /** The logs of one execution, as the host counts them. */
 export class Logbook {
@@ -30,8 +29,8 @@ export class Logbook {
       this.#received++;
       const room = this.#maxBytes - this.bytes;
       const bytes = byteLength(message);
-      this.truncated = bytes > room || this.entries.length === MAX_ENTRIES;
-      if (this.entries.length < MAX_ENTRIES) this.#push({ level, message: bytes > room ? cutToBytes(message, room) : message, atMs });
+      this.truncated = bytes > room || this.entries.length === MAX_LOG_ENTRIES;
+      if (this.entries.length < MAX_LOG_ENTRIES) this.#push({ level, message: bytes > room ? cutToBytes(message, room) : message, atMs });
       if (this.truncated) return;
     }
   }

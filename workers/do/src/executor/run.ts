@@ -138,7 +138,7 @@ export class Run {
         compileMs: round(report?.compileMs ?? 0),
         wallMs: round(wallMs),
         // No isolate has used more CPU time than has passed, whatever it says.
-        cpuMs: round(Math.min(report?.cpuMs ?? wallMs, wallMs)),
+        cpuMs: round(Math.min(report?.cpuMs ?? 0, wallMs)),
         calls: this.meter.count,
         logBytes: this.#logbook.bytes,
         resultBytes: conclusion.outcome === "ok" ? conclusion.resultBytes : 0,

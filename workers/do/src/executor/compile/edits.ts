@@ -60,11 +60,12 @@ export class Edited {
   /** The position in the original text of one in the edited text. */
   originalOf(position: Position): Position {
     const start = lineStart(this.#original, position.line);
+    const lineEnd = this.#original.indexOf("\n", start);
     let column = position.column - 1;
     for (const { at, text } of this.#insertions) {
       if (at < start) continue;
       const before = at - start;
-      if (before > column || this.#original.slice(start, at).includes("\n")) break;
+      if (before > column || (lineEnd !== -1 && at > lineEnd)) break;
       column = Math.max(before, column - text.length);
     }
     return { line: position.line, column: column + 1 };

@@ -30,7 +30,8 @@ export function findForm(text: string, inScope: readonly string[]): Form {
     return { kind: "module", ...hoistImports(text, program, "export default "), program, tail: "", lastExpression: undefined };
   }
   // Two braces: the parameters are in the outer scope, so that the code may declare names like theirs.
-  const free = inScope.filter((name) => !importedNames(program).has(name));
+  const taken = importedNames(program);
+  const free = inScope.filter((name) => !taken.has(name));
   const opening = `export default async({${free.join(",")}})=>{{`;
   const last = statements.at(-1);
   return {
@@ -44,15 +45,17 @@ export function findForm(text: string, inScope: readonly string[]): Form {
 
 /** The imports of a body, which must stand outside the function that it becomes; where they stood are spaces. */
 function hoistImports(text: string, program: Program, head: string): { text: string; head: string } {
-  let rest = text;
-  let imports = "";
+  const imports: string[] = [];
+  const rest: string[] = [];
+  let from = 0;
   for (const node of program.body) {
     if (node.type !== "ImportDeclaration") continue;
     const statement = text.slice(node.start, node.end);
-    imports += statement.replaceAll(/\s+/g, " ").replace(/;?$/, ";");
-    rest = rest.slice(0, node.start) + blank(statement) + rest.slice(node.end);
+    imports.push(statement.replaceAll(/\s+/g, " ").replace(/;?$/, ";"));
+    rest.push(text.slice(from, node.start), blank(statement));
+    from = node.end;
   }
-  return { text: rest, head: imports + head };
+  return { text: rest.join("") + text.slice(from), head: imports.join("") + head };
 }
 
 function importedNames(program: Program): ReadonlySet<string> {

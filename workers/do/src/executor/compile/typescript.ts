@@ -19,7 +19,7 @@ export class CompileError extends Error {
   }
 }
 
-/** Compiles all of TypeScript, slowly; see `FullTypeScript`. */
+/** Compiles all of TypeScript, slowly; see guest/full-compiler.ts. */
 export type CompileFull = (code: string) => Promise<{ code: string; map: string } | { error: string; line: number; column: number }>;
 
 /**

@@ -2,7 +2,7 @@
  * All of TypeScript, by esbuild, in an isolate of its own: 14 MB of WebAssembly that never gives memory back stays out
  * of every other isolate, and is loaded only when code needs it (compile/typescript.ts).
  */
-import { WorkerEntrypoint } from "cloudflare:workers";
+import { abortIsolate, WorkerEntrypoint } from "cloudflare:workers";
 import { initialize, transform, type TransformFailure } from "esbuild-wasm/esm/browser.js";
 import wasmModule from "esbuild.wasm";
 
@@ -25,12 +25,10 @@ export default class FullCompiler extends WorkerEntrypoint {
       });
       return { code: made.code, map: made.map };
     } catch (error) {
-      const [first] = (error as TransformFailure).errors ?? [];
-      return {
-        error: first?.text ?? "The code cannot be compiled",
-        line: first?.location?.line ?? 1,
-        column: first?.location?.column ?? 0,
-      };
+      const [first] = (error as Partial<TransformFailure>).errors ?? [];
+      // Not an error of the code: esbuild has died of it, and would fail whoever comes next.
+      if (!first?.location) abortIsolate("The compiler died");
+      return { error: first.text, line: first.location.line, column: first.location.column };
     }
   }
 }

@@ -3,6 +3,7 @@ import { decodeValue, encodeSettled } from "../../../../../sdk/src/values.ts";
 import { describeError } from "./describe.ts";
 import { arm, overAt, spent } from "./guard.ts";
 import { Logs } from "./logs.ts";
+import { silenceConsole } from "./silence.ts";
 import type { GuestLog } from "./console.ts";
 import { CPU_MARK, GRACE_MS, type GuestHost, type GuestJob } from "./protocol.ts";
 
@@ -54,9 +55,4 @@ export default class Harness extends WorkerEntrypoint {
       return stringify({ ok: false, error: describeError(error), cpuMs: spent() });
     }
   }
-}
-
-/** For code that does not name the console, and so finds it by other ways: workerd would write to the server's output. */
-function silenceConsole(): void {
-  for (const method of Object.keys(console)) Object.assign(console, { [method]: () => {} });
 }

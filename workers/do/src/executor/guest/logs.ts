@@ -1,5 +1,5 @@
 import type { GuestLog } from "./console.ts";
-import type { GuestHost, LogBatch } from "./protocol.ts";
+import { MAX_LOG_ENTRIES, type GuestHost, type LogBatch } from "./protocol.ts";
 
 /**
  * Sends what the code logs to the host, in batches of one turn, as it happens. A batch is kept until the host has it:
@@ -8,6 +8,7 @@ import type { GuestHost, LogBatch } from "./protocol.ts";
 export class Logs {
   readonly #host: GuestHost;
   #room: number;
+  #entriesLeft = MAX_LOG_ENTRIES + 1;
   #kept: GuestLog[] = [];
   /** Index of the first kept log, in all that were logged. */
   #from = 0;
@@ -16,15 +17,15 @@ export class Logs {
 
   constructor(host: GuestHost, maxBytes: number) {
     this.#host = host;
-    // One over the limit is let through, so that the host sees that there was more.
+    // One over each limit is let through, so that the host sees that there was more.
     this.#room = maxBytes + 1;
   }
 
   add({ level, message }: GuestLog): void {
-    if (this.#room <= 0) return;
+    if (this.#room <= 0 || this.#entriesLeft-- <= 0) return;
     if (this.#sent === this.#kept.length) queueMicrotask(() => void this.flush());
     this.#kept.push({ level, message: message.slice(0, this.#room) });
-    this.#room -= message.length + 1;
+    this.#room -= message.length;
   }
 
   /** What the host may not have yet. */

@@ -60,5 +60,8 @@ export interface CpuExceeded {
   stack: string;
 }
 
+/** An execution keeps this many logs at most, however short they are. */
+export const MAX_LOG_ENTRIES = 10_000;
+
 /** How long code may go on after `signal` is aborted, to clean up. */
 export const GRACE_MS = 50;

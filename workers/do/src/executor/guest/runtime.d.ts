@@ -5,5 +5,5 @@ declare module "esbuild.wasm" {
 
 declare namespace CloudflareWorkersModule {
   /** Ends the isolate that calls it, whatever its code does about it. In workerd since 2026; not in the types yet. */
-  export function abortIsolate(reason: string): void;
+  export function abortIsolate(reason: string): never;
 }
