@@ -186,7 +186,7 @@ describe("what is wrong gets the right problem, never a 500", () => {
     ["a trick of paths", "/execute/../nowhere", "{}", {}, 404, "NOT_FOUND"],
     ["no batch of Cap'n Web", "/rpc", "nonsense", {}, 400, "INVALID_ARGUMENT"],
   ])("%s", async (_name, path, body, headers, status, code) => {
-    const answer = await post(path, body, headers as Record<string, string>);
+    const answer = await post(path, body, headers);
     expect(await json(answer)).toMatchObject({ status, body: { code, status, requestId: expect.any(String) } });
     expect(answer.headers.get("content-type")).toBe("application/problem+json");
   });

@@ -118,8 +118,8 @@ describe("a session over a service binding", () => {
     expect(await ask("once")).toEqual({ value: 1 });
   });
 
-  it("does not wait for what it cannot cancel", async () => {
-    expect(await ask("aborted")).toMatchObject({ isDoError: true, error: { code: "CANCELLED", reason: "CANCEL_NOT_CONFIRMED" } });
+  it("an abort cancels the execution on the server", async () => {
+    expect(await ask("aborted")).toMatchObject({ value: { outcome: "cancelled" } });
     expect(await ask("abortedFirst")).toMatchObject({ isDoError: true, error: { code: "CANCELLED" } });
   });
 

@@ -43,7 +43,7 @@ describe("cacheKey", () => {
 
   it("keeps no failure", async () => {
     const DO = bindingFor("tenant");
-    const code = `${COUNT.replace("return n", "if (n < 2) throw new Error('first'); return n")}`;
+    const code = COUNT.replace("return n", "if (n < 2) throw new Error('first'); return n");
     expect(await DO.execute({ code, cacheKey: "k" })).toMatchObject({ outcome: "threw" });
     expect(await DO.execute({ code, cacheKey: "k" })).toMatchObject({ result: 2, cacheHit: false });
   });

@@ -1,9 +1,10 @@
 import { exports } from "cloudflare:workers";
 import type Do from "../../workers/do/src/do.ts";
 import type { DbCapability } from "../../workers/do/src/capabilities.ts";
+import type { ExecutionsCapability } from "../../workers/do/src/session.ts";
 
 /** The surface that a binding has. */
-export type Binding = Do & { db: DbCapability };
+export type Binding = Omit<Do, "executions"> & { db: DbCapability; executions: Promise<ExecutionsCapability> };
 
 let tenants = 0;
 

@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { anonymousBinding, bindingFor, newTenant } from "../support.ts";
 
-const ROOT_KEY = (env as Cloudflare.Env).DO_ROOT_KEY ?? "";
+const ROOT_KEY = env.DO_ROOT_KEY ?? "";
 
 describe("who the caller is comes from nothing that the caller passes", () => {
   it("without a credential: anonymous, who may do nothing", async () => {

@@ -22,7 +22,7 @@ export default class Do extends WorkerEntrypoint {
   execute(request: unknown, onEvent?: OnEvent): Promise<ExecutionAnswer> {
     return this.#session().execute(request, onEvent);
   }
-  whoami(): WhoAmI {
+  whoami(): Promise<WhoAmI> {
     return this.#session().whoami();
   }
   get executions(): ExecutionsCapability {

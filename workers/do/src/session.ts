@@ -48,7 +48,7 @@ export class Session extends Services {
     return new Session(this.#deps, await this.#deps.authenticator.authenticate(credential));
   }
 
-  whoami(): WhoAmI {
+  async whoami(): Promise<WhoAmI> {
     return whoAmI(this.#authority.principal, this.#authority.policy);
   }
 

@@ -28,7 +28,7 @@ export class GuestSurface extends Services {
     return decodeAnswer(await this.#execute(request));
   }
 
-  whoami(): WhoAmI {
+  async whoami(): Promise<WhoAmI> {
     return whoAmI(this.#authority.principal, this.#authority.policy);
   }
 }

@@ -16,5 +16,5 @@ function text(read: () => unknown): string {
 }
 
 function show(thrown: unknown): string {
-  return typeof thrown === "object" || typeof thrown === "string" ? JSON.stringify(thrown) : String(thrown);
+  return JSON.stringify(thrown) ?? String(thrown as symbol | undefined);
 }

@@ -40,4 +40,4 @@ export const about = new Hono<HttpEnv>()
     }
     return c.json({ status: "ready" });
   })
-  .get("/auth", (c) => c.json(c.var.caller.whoami()));
+  .get("/auth", async (c) => c.json(await c.var.caller.whoami()));
