@@ -16,5 +16,16 @@ function text(read: () => unknown): string {
 }
 
 function show(thrown: unknown): string {
-  return JSON.stringify(thrown) ?? String(thrown as symbol | undefined);
+  switch (typeof thrown) {
+    case "bigint":
+      return `${thrown}n`;
+    case "symbol":
+      return thrown.toString();
+    case "function":
+      return "a function";
+    case "undefined":
+      return "undefined";
+    default:
+      return JSON.stringify(thrown);
+  }
 }
