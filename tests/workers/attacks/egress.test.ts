@@ -1,9 +1,20 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, inject, it } from "vitest";
 import { bindingFor } from "../support.ts";
 
 const DO = bindingFor("internal");
 
 describe("code reaches no network", () => {
+  it("not even a listener that its host reaches", async () => {
+    const url = inject("canaryUrl");
+    // Were it not reachable from here, that code does not reach it would say nothing.
+    expect(await (await fetch(url)).text()).toBe("reached");
+    const code = `return fetch(input).then((r) => r.text(), (e) => "refused: " + e.message)`;
+    expect((await DO.execute({ code, input: url })).result).toMatch(/^refused: /);
+    const socket = `const { connect } = await import("cloudflare:sockets");
+      try { await connect(new URL(input).host).opened; return "reached" } catch (e) { return "refused: " + e.message }`;
+    expect((await DO.execute({ code: socket, input: url })).result).toMatch(/^refused: /);
+  });
+
   it.each([
     ["fetch", `await fetch("http://127.0.0.1:1/")`],
     ["fetch of a name", `await fetch("https://example.com/")`],

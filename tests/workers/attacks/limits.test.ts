@@ -83,6 +83,14 @@ describe("time", () => {
     expect(answer.usage.wallMs).toBeLessThan(150 + 250);
   });
 
+  it("nothing can be called after the deadline, also not while it cleans up", async () => {
+    const DO = bindingFor("tenant");
+    const code = `signal.addEventListener("abort", async () => console.log(await db.upsert("late", "x", {}).catch((e) => e.code))); await new Promise(() => {})`;
+    const answer = await DO.execute({ code, timeoutMs: 100 });
+    expect(answer).toMatchObject({ outcome: "timeout", logs: [{ message: "CANCELLED" }] });
+    expect((await DO.execute({ code: "return (await db.list('late')).items" })).result).toEqual([]);
+  });
+
   it("what it returns after the deadline does not count", async () => {
     const answer = await run(`await new Promise((r) => signal.addEventListener("abort", r)); return "late"`, { timeoutMs: 100 });
     expect(answer).toMatchObject({ outcome: "timeout" });
