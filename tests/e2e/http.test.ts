@@ -270,6 +270,12 @@ describe("Cap'n Web", () => {
     await expect(batch.execute({ code: "return 1" })).rejects.toThrow('tier "anonymous" may not');
   });
 
+  it("a method that is not there is NOT_FOUND, not a defect", async () => {
+    using batch = newHttpBatchRpcSession(`${host.url}/rpc`) as unknown as { nope(): Promise<unknown> } & Disposable;
+    const error = await Promise.resolve(batch.nope()).catch((e: unknown) => e);
+    expect(error).toMatchObject({ message: "There is no method nope", code: "NOT_FOUND", reason: "UNKNOWN_METHOD" });
+  });
+
   it("a wrong key is refused, and its error says nothing of the host", async () => {
     using batch = newHttpBatchRpcSession(`${host.url}/rpc`) as unknown as Remote & Disposable;
     const error = await Promise.resolve(batch.authenticate("wrong").whoami()).catch((e: unknown) => e as Error);

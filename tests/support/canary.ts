@@ -2,13 +2,6 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { TestProject } from "vitest/node";
 
-declare module "vitest" {
-  export interface ProvidedContext {
-    /** An HTTP server of this machine that no code may reach. */
-    canaryUrl: string;
-  }
-}
-
 /** A listener on loopback, there to be tried. */
 export default async function setup(project: TestProject): Promise<() => void> {
   const server = createServer((_request, response) => response.end("reached"));

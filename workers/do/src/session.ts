@@ -1,4 +1,5 @@
 import { RpcTarget } from "cloudflare:workers";
+import * as z from "zod";
 import type {
   ExecutionAnswer,
   ExecutionRecord,
@@ -9,7 +10,6 @@ import type {
   ServiceName,
   WhoAmI,
 } from "../../../sdk/src/types.ts";
-import * as z from "zod";
 import type { Authenticator } from "./authenticate.ts";
 import { invoke, Services, UNMETERED, type Authority } from "./capabilities.ts";
 import { DoError } from "./errors.ts";
@@ -56,7 +56,7 @@ export class Session extends Services {
   async execute(request: unknown, onEvent?: OnEvent): Promise<ExecutionAnswer> {
     // The runtime releases a stub of the caller's when this call returns; until then it may be called.
     const answer = decodeAnswer(await execute(this.#deps, this.#authority, request, observerOf(onEvent)));
-    await onEvent?.({ type: "result", answer });
+    await Promise.resolve(onEvent?.({ type: "result", answer })).catch(() => {});
     return answer;
   }
 

@@ -234,9 +234,20 @@ export class Executions extends DurableObject {
     this.#inFlight.delete(cache.hash);
   }
 
+  /** Whose time is long over, and who never said how they ended, will not. */
+  #forgetLost(nowMs: number): void {
+    for (const [id, { control, begin }] of this.#running) {
+      if (begin.deadlineMs > nowMs) continue;
+      this.#running.delete(id);
+      control[Symbol.dispose]();
+      this.#sql.exec("UPDATE executions SET state = 'ended', outcome = 'lost', ended_ms = ? WHERE id = ? AND state = 'running'", nowMs, id);
+    }
+  }
+
   /** Deletes what is over its count or age, and the texts that nothing names any more. */
   #sweep(nowMs: number): void {
     this.#sinceSweep = 0;
+    this.#forgetLost(nowMs);
     this.#sql.exec(
       `DELETE FROM executions WHERE state = 'ended' AND
          (started_ms < ? OR id NOT IN (SELECT id FROM executions ORDER BY id DESC LIMIT ?))`,

@@ -96,6 +96,6 @@ function lost(): ExecutionError {
     code: "UNAVAILABLE",
     reason: "EXECUTOR_LOST",
     name: "DoError",
-    message: "The executor was lost through no fault of this execution",
+    message: "The executor was lost before it could answer",
   };
 }

@@ -64,6 +64,7 @@ export class Run {
   readonly #graceOver = Promise.withResolvers<undefined>();
   readonly #children = new Set<Run>();
   #stop: StopReason | undefined;
+  #isOver = false;
 
   /** @param shared the root's budget, for an execution that an execution started */
   constructor({ job, tier, now, onLog, beforeCall }: RunOptions, shared?: Budget) {
@@ -93,6 +94,7 @@ export class Run {
   /** An execution that this one started: it ends when this one does. */
   adopt(child: Run): void {
     this.#children.add(child);
+    if (this.#isOver) child.stop("cancelled");
   }
 
   /** Ends the run; the first reason counts. The code sees `signal` aborted and has a moment left. */
@@ -124,6 +126,7 @@ export class Run {
 
   /** Nothing that the code left behind can do anything from here on. */
   #close(): void {
+    this.#isOver = true;
     this.meter.revoke();
     for (const child of this.#children) child.stop("cancelled");
   }

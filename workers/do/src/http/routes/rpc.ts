@@ -43,11 +43,15 @@ export const rpc = new Hono<HttpEnv>()
 
 function sessionOptions(requestId: string) {
   return {
-    // Errors of the protocol itself (a peer that hung up, a message that is none) are the peer's doing, not defects.
-    onSendError: (error: Error) => (isOfProtocol(error) ? undefined : publicError(error, requestId)),
+    onSendError: (error: Error) => {
+      const missing = error instanceof TypeError ? /^'([\w.$]{1,128})' is not a function\.$/.exec(error.message)?.[1] : undefined;
+      if (missing) return new DoError("NOT_FOUND", `There is no method ${missing}`, { reason: "UNKNOWN_METHOD", requestId });
+      return isOfProtocol(error) ? undefined : publicError(error, requestId);
+    },
   };
 }
 
+/** A peer that hung up, a message that is none: the peer's doing, not a defect. */
 function isOfProtocol(error: Error): boolean {
   return error instanceof SyntaxError || error.message.startsWith("Peer closed") || error.message.startsWith("bad RPC message");
 }

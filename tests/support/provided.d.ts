@@ -1,0 +1,8 @@
+import "vitest";
+
+declare module "vitest" {
+  export interface ProvidedContext {
+    /** An HTTP server of this machine that no code may reach (canary.ts). */
+    canaryUrl: string;
+  }
+}
