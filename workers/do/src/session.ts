@@ -13,7 +13,7 @@ import type {
 import type { Authenticator } from "./authenticate.ts";
 import { invoke, Services, UNMETERED, type Authority } from "./capabilities.ts";
 import { DoError } from "./errors.ts";
-import { decodeAnswer } from "./executor/answer.ts";
+import { decodeAnswer } from "../../../sdk/src/answer.ts";
 import { execute, type ExecuteDeps, type Observer } from "./executor/execute.ts";
 import { parseJob } from "./executor/request.ts";
 import { Run } from "./executor/run.ts";
@@ -55,7 +55,7 @@ export class Session extends Services {
   /** Runs code (ExecuteRequest). `onEvent` gets each log as it happens. */
   async execute(request: unknown, onEvent?: OnEvent): Promise<ExecutionAnswer> {
     // The runtime releases a stub of the caller's when this call returns; until then it may be called.
-    const answer = decodeAnswer(await execute(this.#deps, this.#authority, request, observerOf(onEvent)));
+    const answer = decodeAnswer(JSON.parse(await execute(this.#deps, this.#authority, request, observerOf(onEvent))));
     await Promise.resolve(onEvent?.({ type: "result", answer })).catch(() => {});
     return answer;
   }

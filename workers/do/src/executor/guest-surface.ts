@@ -1,7 +1,7 @@
 import type { ExecutionAnswer, WhoAmI } from "../../../../sdk/src/types.ts";
 import { Services, type Authority } from "../capabilities.ts";
 import { whoAmI } from "../policy.ts";
-import { decodeAnswer } from "./answer.ts";
+import { decodeAnswer } from "../../../../sdk/src/answer.ts";
 import type { ExecutionMeter } from "./budget.ts";
 
 /**
@@ -25,7 +25,7 @@ export class GuestSurface extends Services {
   /** Runs code from code, within the root's budget. */
   async execute(request: unknown): Promise<ExecutionAnswer> {
     this.#authority.meter.take();
-    return decodeAnswer(await this.#execute(request));
+    return decodeAnswer(JSON.parse(await this.#execute(request)));
   }
 
   async whoami(): Promise<WhoAmI> {

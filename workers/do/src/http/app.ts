@@ -2,18 +2,13 @@ import { Hono } from "hono";
 import { newId } from "../../../core-services/shared/ids.ts";
 import { DoError } from "../errors.ts";
 import { Session } from "../session.ts";
+import type { HttpEnv } from "./env.ts";
 import { HttpError, problem } from "./problem.ts";
 import { about } from "./routes/about.ts";
 import { execute } from "./routes/execute.ts";
 import { executions } from "./routes/executions.ts";
 import { openapi } from "./routes/openapi.ts";
 import { rpc } from "./routes/rpc.ts";
-
-/** What a route has: who asks, and under which id. */
-export interface HttpEnv {
-  Bindings: { session: Session; requestId: string };
-  Variables: { caller: Session };
-}
 
 /** Read by anyone; every other route needs a principal. */
 const OPEN_PATHS: ReadonlySet<string> = new Set(["/", "/health", "/ready", "/openapi.json"]);

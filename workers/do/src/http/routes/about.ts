@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { Session } from "../../session.ts";
-import type { HttpEnv } from "../app.ts";
+import type { HttpEnv } from "../env.ts";
 import { ABOUT_PAGE } from "./page.ts";
 
 const READY_FOR_MS = 1_000;

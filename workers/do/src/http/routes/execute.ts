@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import { policy, type Policy } from "../../policy.ts";
 import { Session } from "../../session.ts";
-import type { HttpEnv } from "../app.ts";
+import type { HttpEnv } from "../env.ts";
 import { readJson } from "../body.ts";
 import { eventStream } from "../events.ts";
 

@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import type { ExecutionState } from "../../../../../sdk/src/types.ts";
 import { DoError } from "../../errors.ts";
-import type { HttpEnv } from "../app.ts";
+import type { HttpEnv } from "../env.ts";
 
 export const executions = new Hono<HttpEnv>()
   .get("/executions", async (c) => {

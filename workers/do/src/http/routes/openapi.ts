@@ -5,7 +5,7 @@ import type { MethodDefinition } from "../../../../core-services/shared/method.t
 import { STATUS_BY_CODE } from "../../../../../sdk/src/errors.ts";
 import { OUTCOMES } from "../../../../../sdk/src/types.ts";
 import { EXECUTE_SHAPE } from "../../executor/request.ts";
-import type { HttpEnv } from "../app.ts";
+import type { HttpEnv } from "../env.ts";
 
 type Json = Record<string, unknown>;
 

@@ -6,7 +6,7 @@ import { encodeValue } from "../../../../../sdk/src/values.ts";
 import { isServiceName } from "../../capabilities.ts";
 import { DoError, nearest, publicError } from "../../errors.ts";
 import { Session } from "../../session.ts";
-import type { HttpEnv } from "../app.ts";
+import type { HttpEnv } from "../env.ts";
 import { readBytes, readJson } from "../body.ts";
 
 const MAX_BODY_BYTES = 16 * 1024 * 1024;

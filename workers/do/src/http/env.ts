@@ -1,0 +1,7 @@
+import type { Session } from "../session.ts";
+
+/** What a route has: who asks, and under which id. */
+export interface HttpEnv {
+  Bindings: { session: Session; requestId: string };
+  Variables: { caller: Session };
+}
