@@ -40,7 +40,7 @@ export function parseCpuExceeded(text: string, compiled: Compiled): Ending {
   const said = CpuExceeded.safeParse(parseJson(text));
   if (!said.success) return forged(compiled).ending;
   const { spentMs, logs, stack } = said.data;
-  return { kind: "cpu-exceeded", spentMs, logs, error: threw({ name: "Error", message: "", stack }, compiled) };
+  return { kind: "cpu-exceeded", spentMs, logs, error: threw({ name: "Error", message: "CPU limit reached", stack }, compiled) };
 }
 
 function forged(compiled: Compiled): { ending: Ending; cpuMs: number } {

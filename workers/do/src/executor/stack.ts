@@ -29,7 +29,8 @@ function userFrames(stack: string, compiled: Compiled): { name: string | undefin
     const [, name, line, column] = FRAME.exec(text) ?? [];
     if (line === undefined || column === undefined) continue;
     frames.push({
-      name: name?.replace(/^Module\.default$/, "").replace(/^async /, "") || undefined,
+      // The module itself, and the function that a body becomes, have no name of the code's own.
+      name: name?.replace(/^async /, "").replace(/^(?:Module\.)?default$/, "") || undefined,
       position: compiled.originalOf({ line: Number(line), column: Number(column) }),
     });
     if (frames.length === MAX_FRAMES) break;
