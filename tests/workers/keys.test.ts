@@ -1,5 +1,43 @@
+import { env, RpcTarget } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
+import type { BeginEntry, FinishEntry, RunControl } from "../../workers/do/src/executions/schema.ts";
+import { ROOT } from "../../workers/do/src/principal.ts";
 import { bindingFor, newTenant } from "./support.ts";
+
+class NoControl extends RpcTarget implements RunControl {
+  cancel(): void {}
+  logs() {
+    return [];
+  }
+}
+
+/** A start with a cache key of one second, at a time of the test's. */
+function cachedEntry(id: string, startedMs: number): BeginEntry {
+  return {
+    id,
+    parentId: undefined,
+    startedMs,
+    deadlineMs: startedMs + 1,
+    principal: ROOT,
+    language: "ts",
+    code: "return 1",
+    codeHash: "c",
+    input: "",
+    inputTypes: {},
+    requestHash: "r",
+    once: undefined,
+    cache: { hash: "h", ttlSeconds: 1 },
+  };
+}
+
+const ENDED: Omit<FinishEntry, "id" | "endedMs" | "answer"> = {
+  outcome: "ok",
+  usage: { queueMs: 0, compileMs: 0, wallMs: 0, cpuMs: 0, calls: 0, logBytes: 0, resultBytes: 0 },
+  logs: [],
+  calls: [],
+  error: undefined,
+  truncated: [],
+};
 
 /** A program that counts its runs in the tenant's own database. */
 const COUNT = `
@@ -56,11 +94,13 @@ describe("cacheKey", () => {
     expect(await DO.execute({ code: COUNT })).toMatchObject({ result: 2 });
   });
 
-  it("expires", async () => {
-    const DO = bindingFor("tenant");
-    expect(await DO.execute({ code: COUNT, cacheKey: "k", cacheTtlSeconds: 1 })).toMatchObject({ result: 1 });
-    await DO.execute({ code: "await new Promise((r) => setTimeout(r, 1_050))" });
-    expect(await DO.execute({ code: COUNT, cacheKey: "k", cacheTtlSeconds: 1 })).toMatchObject({ result: 2, cacheHit: false });
+  it("expires: an answer is there to its last millisecond, and not one longer", async () => {
+    const store = env.EXECUTIONS.getByName(newTenant());
+    const beginAt = (startedMs: number, id: string) => store.begin(cachedEntry(id, startedMs), new NoControl());
+    expect(await beginAt(0, "exec_1")).toEqual({ kind: "run" });
+    await store.finish({ ...ENDED, id: "exec_1", endedMs: 500, answer: '"kept"' });
+    expect(await beginAt(1_499, "exec_2")).toEqual({ kind: "answer", answer: '"kept"', cacheHit: true });
+    expect(await beginAt(1_500, "exec_3")).toEqual({ kind: "run" });
   });
 });
 
