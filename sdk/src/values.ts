@@ -44,11 +44,16 @@ const BYTES = {
 } as const;
 type BytesName = keyof typeof BYTES;
 
+/** The types of one value may take this many characters: each writes its whole path, and a path may be long. */
+const MAX_TYPES_CHARACTERS = 8 * 1024 * 1024;
+
 /** Where the walk is: a linked list, so that a path is only written out when somebody needs it. */
 interface Place {
   readonly parent: Place | undefined;
   readonly key: string | number;
   readonly depth: number;
+  /** About the characters of its path. */
+  readonly length: number;
 }
 
 interface Pending {
@@ -62,6 +67,7 @@ class Encoder {
   readonly types: ValueTypes = {};
   readonly pending: Pending[] = [];
   readonly #seen = new Map<object, Place>();
+  #typesCharacters = 0;
 
   encode(value: unknown, place: Place): unknown {
     switch (typeof value) {
@@ -90,6 +96,8 @@ class Encoder {
   }
 
   #typed(place: Place, type: string, json: unknown): unknown {
+    this.#typesCharacters += place.length + type.length;
+    if (this.#typesCharacters > MAX_TYPES_CHARACTERS) throw new ValueError(`${rootOf(place)} has too many typed values under long keys`);
     this.types[pointer(place)] = type;
     return json;
   }
@@ -129,14 +137,14 @@ class Encoder {
   #builtin(value: object, place: Place): unknown {
     if (value instanceof Date) return this.#typed(place, "Date", Number.isNaN(value.getTime()) ? null : value.toISOString());
     if (value instanceof Map) {
-      this.types[pointer(place)] = "Map";
+      this.#typed(place, "Map", null);
       return [...value].map(([key, item], i) => [
         this.encode(key, under(under(place, i), 0)),
         this.encode(item, under(under(place, i), 1)),
       ]);
     }
     if (value instanceof Set) {
-      this.types[pointer(place)] = "Set";
+      this.#typed(place, "Set", null);
       return [...value].map((item, i) => this.encode(item, under(place, i)));
     }
     if (value instanceof RegExp) return this.#typed(place, "RegExp", [value.source, value.flags]);
@@ -158,7 +166,7 @@ class Encoder {
  */
 export function encodeValue(value: unknown, root: string): EncodedValue {
   const encoder = new Encoder();
-  const json = value === undefined ? undefined : encoder.encode(value, { parent: undefined, key: root, depth: 0 });
+  const json = value === undefined ? undefined : encoder.encode(value, start(root));
   const [waiting] = encoder.pending;
   if (waiting) throw new ValueError(`${where(waiting.place)} is a promise: await it first`);
   return { value: json, types: encoder.types };
@@ -167,7 +175,7 @@ export function encodeValue(value: unknown, root: string): EncodedValue {
 /** Encodes a value and everything that the promises inside it settle to. A rejection inside is the whole's rejection. */
 export async function encodeSettled(value: unknown, root: string): Promise<EncodedValue> {
   const encoder = new Encoder();
-  const place: Place = { parent: undefined, key: root, depth: 0 };
+  const place: Place = start(root);
   const top = await value;
   const json = top === undefined ? undefined : encoder.encode(top, place);
   for (let next = encoder.pending.shift(); next; next = encoder.pending.shift()) {
@@ -176,50 +184,102 @@ export async function encodeSettled(value: unknown, root: string): Promise<Encod
   return { value: json, types: encoder.types };
 }
 
+/** The types as a tree: walked beside the value, so that no path is ever written out. */
+interface TypeNode {
+  type?: string;
+  children?: Map<string, TypeNode>;
+  /** The value that was made here, for those that refer to it. */
+  made?: unknown;
+}
+
 /**
  * Rebuilds the value. Safe on hostile input of bounded size: it makes nothing larger than what it reads.
  * @throws ValueError when `types` does not fit `value`
  */
-export function decodeValue(encoded: EncodedValue): unknown {
-  if (Object.keys(encoded.types).length === 0) return encoded.value;
-  return revive(encoded.value, "", encoded.types, new Map(), 0);
-}
-
-function revive(json: unknown, at: string, types: ValueTypes, made: Map<string, unknown>, depth: number): unknown {
-  if (depth > MAX_DEPTH) throw new ValueError(`value is nested deeper than ${MAX_DEPTH} levels`);
-  const type = Object.hasOwn(types, at) ? types[at] : undefined;
-  const child = (item: unknown, key: string | number) => revive(item, `${at}/${escapeKey(key)}`, types, made, depth + 1);
-  if (type === undefined) return reviveTree(json, at, made, child);
-  if (type.startsWith("ref:")) {
-    const target = type.slice(4);
-    if (!made.has(target)) throw new ValueError(`value refers to ${target}, which is not there`);
-    return made.get(target);
+export function decodeValue({ value, types }: EncodedValue): unknown {
+  const entries = Object.entries(types);
+  if (entries.length === 0) return value;
+  const root: TypeNode = {};
+  for (const [at, type] of entries) {
+    nodeAt(root, value, at).type = type;
+    // What is referred to must be kept when it is made.
+    if (type.startsWith("ref:")) nodeAt(root, value, type.slice(4));
   }
-  const value = reviveTyped(type, json, at, made, child);
-  made.set(at, value);
-  return value;
+  return revive(value, root, root, 0);
 }
 
-type Child = (item: unknown, key: string | number) => unknown;
+/** The node of a pointer, which must lead to something: so there are no more nodes than there are values. */
+function nodeAt(root: TypeNode, value: unknown, at: string): TypeNode {
+  let node = root;
+  let json = value;
+  for (let from = 0; from < at.length;) {
+    const end = at.indexOf("/", from + 1);
+    const key = at.slice(from + 1, end === -1 ? at.length : end);
+    json = property(json, key.replaceAll("~1", "/").replaceAll("~0", "~"));
+    if (json === undefined) throw new ValueError("value has no place for one of its types");
+    node.children ??= new Map();
+    const next: TypeNode = node.children.get(key) ?? {};
+    node.children.set(key, next);
+    node = next;
+    from = end === -1 ? at.length : end;
+  }
+  return node;
+}
 
-function reviveTree(json: unknown, at: string, made: Map<string, unknown>, child: Child): unknown {
+function property(json: unknown, key: string): unknown {
+  if (typeof json !== "object" || json === null || !Object.hasOwn(json, key)) return undefined;
+  return (json as Record<string, unknown>)[key];
+}
+
+function revive(json: unknown, node: TypeNode | undefined, root: TypeNode, depth: number): unknown {
+  if (depth > MAX_DEPTH) throw new ValueError(`value is nested deeper than ${MAX_DEPTH} levels`);
+  // Nothing below has a type, and JSON is what it is; only its depth is still looked at.
+  if (!node) return reviveTree(json, undefined, root, depth);
+  const { type } = node;
+  if (type === undefined) return reviveTree(json, node, root, depth);
+  if (type.startsWith("ref:")) {
+    const target = madeAt(root, type.slice(4));
+    if (!target || !("made" in target)) throw new ValueError(`value refers to ${type.slice(4)}, which is not there`);
+    return target.made;
+  }
+  node.made = reviveTyped(type, json, node, root, depth);
+  return node.made;
+}
+
+function madeAt(root: TypeNode, at: string): TypeNode | undefined {
+  return at
+    .split("/")
+    .slice(1)
+    .reduce<TypeNode | undefined>((node, key) => node?.children?.get(key), root);
+}
+
+function reviveChild(json: unknown, key: string | number, node: TypeNode | undefined, root: TypeNode, depth: number): unknown {
+  return revive(json, node?.children?.get(escapeKey(key)), root, depth + 1);
+}
+
+function reviveTree(json: unknown, node: TypeNode | undefined, root: TypeNode, depth: number): unknown {
   if (typeof json !== "object" || json === null) return json;
   if (Array.isArray(json)) {
     const out: unknown[] = [];
-    made.set(at, out); // before its items: a cycle leads back here
-    for (let i = 0; i < json.length; i++) out.push(child(json[i], i));
+    if (node) node.made = out; // before its items: a cycle leads back here
+    for (let i = 0; i < json.length; i++) out.push(reviveChild(json[i], i, node, root, depth));
     return out;
   }
   const out: Record<string, unknown> = {};
-  made.set(at, out);
+  if (node) node.made = out;
   for (const [key, item] of Object.entries(json)) {
-    Object.defineProperty(out, key, { value: child(item, key), enumerable: true, writable: true, configurable: true });
+    Object.defineProperty(out, key, {
+      value: reviveChild(item, key, node, root, depth),
+      enumerable: true,
+      writable: true,
+      configurable: true,
+    });
   }
   return out;
 }
 
-function reviveTyped(type: string, json: unknown, at: string, made: Map<string, unknown>, child: Child): unknown {
-  const bad = () => new ValueError(`value at "${at}" is not a ${type}`);
+function reviveTyped(type: string, json: unknown, node: TypeNode, root: TypeNode, depth: number): unknown {
+  const bad = () => new ValueError(`a value is not the ${type} that its type says`);
   switch (type) {
     case "undefined":
       return undefined;
@@ -241,9 +301,9 @@ function reviveTyped(type: string, json: unknown, at: string, made: Map<string, 
     case "Map": {
       if (!Array.isArray(json)) throw bad();
       const map = new Map();
-      made.set(at, map);
+      node.made = map;
       for (const [i, pair] of json.entries()) {
-        const entry: unknown = child(pair, i);
+        const entry: unknown = reviveChild(pair, i, node, root, depth);
         if (!Array.isArray(entry)) throw bad();
         map.set(entry[0], entry[1]);
       }
@@ -252,8 +312,8 @@ function reviveTyped(type: string, json: unknown, at: string, made: Map<string, 
     case "Set": {
       if (!Array.isArray(json)) throw bad();
       const set = new Set();
-      made.set(at, set);
-      for (const [i, item] of json.entries()) set.add(child(item, i));
+      node.made = set;
+      for (const [i, item] of json.entries()) set.add(reviveChild(item, i, node, root, depth));
       return set;
     }
     default:
@@ -321,7 +381,15 @@ function raise(error: Error): never {
 }
 
 function under(parent: Place, key: string | number): Place {
-  return { parent, key, depth: parent.depth + 1 };
+  return { parent, key, depth: parent.depth + 1, length: parent.length + 1 + (typeof key === "number" ? 6 : key.length) };
+}
+
+function start(root: string): Place {
+  return { parent: undefined, key: root, depth: 0, length: 0 };
+}
+
+function rootOf(place: Place): string {
+  return place.parent ? rootOf(place.parent) : String(place.key);
 }
 
 function escapeKey(key: string | number): string {

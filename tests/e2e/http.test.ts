@@ -270,6 +270,24 @@ describe("Cap'n Web", () => {
     await expect(batch.execute({ code: "return 1" })).rejects.toThrow('tier "anonymous" may not');
   });
 
+  it("map() is refused before anything is made of it", async () => {
+    const messages = [
+      '["push",[[0,0]]]',
+      '["push",["remap",1,[],[["import",1]],[["remap",-1,[],[],[["pipeline",0]]]]]]',
+      '["pull",2]',
+    ].join("\n");
+    const response = await fetch(`${host.url}/rpc`, { method: "POST", body: messages });
+    expect(await json(response)).toMatchObject({
+      status: 400,
+      body: { reason: "BAD_BATCH", message: expect.stringContaining("without map()") },
+    });
+  });
+
+  it("its errors carry no stack", async () => {
+    const response = await fetch(`${host.url}/rpc`, { method: "POST", body: '["push",["pipeline",0,["db"],[]]]\n["pull",1]' });
+    expect(await response.text()).not.toMatch(/index\.js|bundle/);
+  });
+
   it("a method that is not there is NOT_FOUND, not a defect", async () => {
     using batch = newHttpBatchRpcSession(`${host.url}/rpc`) as unknown as { nope(): Promise<unknown> } & Disposable;
     const error = await Promise.resolve(batch.nope()).catch((e: unknown) => e);

@@ -67,6 +67,9 @@ describe("values", () => {
     [{ value: "x", types: { "": "URL" } }],
     [{ value: ["(", ""], types: { "": "RegExp" } }],
     [{ value: [["a", "b", "c"]], types: { "": "Nonsense" } }],
+    [{ value: {}, types: { "/a": "undefined" } }],
+    [{ value: {}, types: { "/constructor": "undefined" } }],
+    [{ value: [], types: { ["/".repeat(1_000_000)]: "Date" } }],
   ])("types that do not fit are refused: %j", (encoded) => {
     expect(() => decodeValue(encoded as never)).toThrow(TypeError);
   });
@@ -76,6 +79,16 @@ describe("values", () => {
     const back = through(Object.assign(value, { d: new Date(0) })) as object;
     expect(Object.keys(back)).toEqual(["__proto__", "d"]);
     expect(Object.getPrototypeOf(back)).toBe(Object.prototype);
+  });
+
+  it("long keys beside types cost what they are long, and no more", () => {
+    const key = "k".repeat(100_000);
+    const startedMs = performance.now();
+    expect(through({ [key]: Array.from({ length: 3_000 }, () => []), d: new Date(0) })).toMatchObject({ d: new Date(0) });
+    expect(performance.now() - startedMs).toBeLessThan(1_000);
+    expect(() => encodeValue({ [key]: Array.from({ length: 1_000 }, () => -0) }, "input")).toThrow(
+      "input has too many typed values under long keys",
+    );
   });
 
   it("promises are waited for only where that is asked", async () => {

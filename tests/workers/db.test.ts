@@ -80,6 +80,22 @@ describe("documents", () => {
     expect(await inTenant()(`return ${call}`)).toMatchObject({ code: "INVALID_ARGUMENT", message: expect.stringContaining(message) });
   });
 
+  it("what JSON would lose is refused, not lost", async () => {
+    const run = inTenant();
+    for (const [value, message] of [
+      ["new Map([[1, 2]])", "data/m is a Map"],
+      ["NaN", "data/m is a number"],
+      ["1n", "data/m is a bigint"],
+      ["new Date(0)", "data/m is a Date"],
+    ]) {
+      expect(await run(`return db.upsert("c", "x", { m: ${value} }, { idempotencyKey: "k" })`)).toMatchObject({
+        code: "INVALID_ARGUMENT",
+        message: expect.stringContaining(message ?? ""),
+      });
+    }
+    expect(await run(`return (await db.upsert("c", "x", { gone: undefined, kept: null })).entity.data`)).toEqual({ kept: null });
+  });
+
   it("a document at its limit is kept, one byte over is not", async () => {
     const run = inTenant();
     const fill = (bytes: number) => `return db.upsert("c", "x", { d: "x".repeat(${bytes} - 8) }).then((r) => r.created)`;
@@ -151,6 +167,18 @@ describe("query", () => {
     expect(await run(`return db.query(${JSON.stringify(`${trigger}; SELECT 1`)})`)).toMatchObject({ reason: "MULTI_STATEMENT" });
     await run(`await db.query(${JSON.stringify(`${trigger};`)}); await db.query("INSERT INTO a VALUES (1)")`);
     expect(await run(`return (await db.query("SELECT n FROM b")).rows`)).toEqual([{ n: 1 }, { n: 2 }]);
+  });
+
+  it("a result over its bytes leaves nothing written, and a list over them ends early", async () => {
+    const run = inTenant();
+    await run(`for (let i = 0; i < 20; i++) await db.upsert("big", "d" + (10 + i), { d: "x".repeat(990_000) })`);
+    expect(await run(`return db.query("UPDATE documents SET version = 7 RETURNING data")`)).toMatchObject({ code: "TOO_LARGE" });
+    expect(await run(`return (await db.query("SELECT count(*) AS n FROM documents WHERE version = 7")).rows`)).toEqual([{ n: 0 }]);
+    expect(
+      await run(
+        `let n = 0, pages = 0, cursor; do { const page = await db.list("big", cursor ? { cursor } : {}); n += page.items.length; pages++; cursor = page.cursor } while (cursor); return [n, pages]`,
+      ),
+    ).toEqual([20, 2]);
   });
 
   it("a result over its rows leaves nothing written", async () => {

@@ -22,6 +22,8 @@ describe("the forms of code", () => {
       "const f = [];\nfor (const a of [1, 2]) for (const b of [3]) if (b) f.push(() => () => a + b)\nreturn f.map((g) => g()())",
       [4, 5],
     ],
+    ["a last expression in parentheses", "const a = 1;\n({ a })", { a: 1 }],
+    ["a last expression in two", "const a = 1;\n((a), (a + 1))", 2],
     ["a body without any value", "const a = 1", undefined],
     ["a module with a function", "export default () => 7", 7],
     ["a module with a function of ctx", "export default ({ input }) => input.n * 2", 8],

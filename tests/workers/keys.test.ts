@@ -146,6 +146,16 @@ describe("idempotencyKey", () => {
     });
   });
 
+  it("holds while a cache key makes requests wait", async () => {
+    const DO = bindingFor("tenant");
+    const code = SLOW_COUNT.replace("return n", "throw new Error(String(n))");
+    const first = DO.execute({ code, cacheKey: "ik" });
+    const same = () => DO.execute({ code, cacheKey: "ik", idempotencyKey: "IK" });
+    const answers = await Promise.allSettled([first, same(), same(), same()]);
+    expect(answers.filter(({ status }) => status === "fulfilled")).toHaveLength(2);
+    expect(await DO.execute({ code: COUNT })).toMatchObject({ result: 3 });
+  });
+
   it("is the tenant's own", async () => {
     await bindingFor("tenant").execute({ code: "return 1", idempotencyKey: "k" });
     expect(await bindingFor("tenant").execute({ code: "return 2", idempotencyKey: "k" })).toMatchObject({ result: 2 });
@@ -157,5 +167,8 @@ describe("idempotencyKey", () => {
     const first = await DO.execute(request);
     expect(await DO.execute(request)).toEqual(first);
     expect((first.result as string).length).toBe(3_000_000);
+    // Two halves of a character, where the text is cut.
+    const emoji = { code: "return 'a' + '\u{1F600}'.repeat(260_000)", idempotencyKey: "emoji" };
+    expect(await DO.execute(emoji)).toEqual(await DO.execute(emoji));
   });
 });

@@ -60,6 +60,14 @@ describe("code that lies about itself", () => {
     expect(await run(code)).toMatchObject({ outcome: "threw", error: { message: "The code ended itself" } });
   });
 
+  it.each([
+    ["that it never ran", "Failed to start Worker:\\nUncaught SyntaxError: never ran\\n  at user.js:1:1"],
+    ["that its result is too large", "Serialized RPC arguments or return values are limited to 32MiB, but the size of this value was: 7"],
+  ])("says %s, in the words of the runtime", async (_name, text) => {
+    const code = `await db.upsert("c", "1", {}); Object.prototype.toJSON = () => { throw new Error("${text}") }; return 1`;
+    expect(await run(code)).toMatchObject({ outcome: "threw", usage: { calls: 1 } });
+  });
+
   it("resetting the guard does not lengthen the budget", async () => {
     const answer = await run(`import { arm } from "guard.js"; arm(1e9, () => {}); for (;;);`, { timeoutMs: 10_000 });
     expect(answer).toMatchObject({ outcome: "cpu-exceeded" });

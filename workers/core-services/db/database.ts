@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { DoError } from "../../../sdk/src/errors.ts";
+import { encodeValue, type EncodedValue } from "../../../sdk/src/values.ts";
 import { byteLength } from "../shared/hash.ts";
 import { once, type OnceKey } from "../shared/once.ts";
 import { DB_LIMITS, type Entity, type SqlValue } from "./schema.ts";
@@ -63,9 +64,9 @@ export class Database extends DurableObject {
         .exec<Row>("SELECT * FROM documents WHERE collection = ? AND id > ? ORDER BY id LIMIT ?", collection, after, limit + 1)
         .toArray(),
     );
-    const items = rows.slice(0, limit).map(toEntity);
+    const items = firstThatFit(rows.slice(0, limit)).map(toEntity);
     const last = items.at(-1);
-    return rows.length > limit && last ? { items, cursor: last.id } : { items };
+    return rows.length > items.length && last ? { items, cursor: last.id } : { items };
   }
 
   upsert(write: Upsert): { entity: Entity; created: boolean } {
@@ -113,16 +114,20 @@ export class Database extends DurableObject {
     try {
       return this.ctx.storage.transactionSync(() => {
         const cursor = this.#sql.exec(sql, ...bound);
-        const rows: Record<string, SqlValue>[] = [];
+        const rows: Record<string, SqlStorageValue>[] = [];
+        let size = 0;
+        let over: string | undefined;
+        // To its end also when it is too much: a transaction cannot roll back under a statement that still runs.
         for (const row of cursor) {
-          if (rows.length === DB_LIMITS.rows) {
-            throw new DoError("TOO_LARGE", `Cannot run SQL: a result may have at most ${DB_LIMITS.rows} rows; add a LIMIT`);
-          }
-          rows.push(toRow(row));
+          size += sizeOf(row);
+          if (rows.length === DB_LIMITS.rows) over ??= `${DB_LIMITS.rows} rows`;
+          else if (size > DB_LIMITS.resultBytes) over ??= `${DB_LIMITS.resultBytes} bytes`;
+          else rows.push(row);
         }
+        if (over) throw new DoError("TOO_LARGE", `Cannot run SQL: a result may have at most ${over}; add a LIMIT`);
         return {
           columns: cursor.columnNames,
-          rows,
+          rows: rows.map(toRow),
           meta: { rowsRead: cursor.rowsRead, rowsWritten: cursor.rowsWritten, durationMs: Date.now() - startedMs },
         };
       });
@@ -155,6 +160,21 @@ export class Database extends DurableObject {
   }
 }
 
+/** A page ends early where its documents would be more than an answer carries; never before the first. */
+function firstThatFit(rows: readonly Row[]): Row[] {
+  let size = 0;
+  const end = rows.findIndex((row, i) => (size += sizeOf(row)) > DB_LIMITS.resultBytes && i > 0);
+  return end === -1 ? [...rows] : rows.slice(0, end);
+}
+
+/** About the bytes of a row, three for a character at most. */
+function sizeOf(row: Record<string, SqlStorageValue>): number {
+  return Object.values(row).reduce<number>(
+    (sum, cell) => sum + (typeof cell === "string" ? cell.length : cell instanceof ArrayBuffer ? cell.byteLength : 8),
+    0,
+  );
+}
+
 function toEntity(row: Row): Entity {
   return {
     id: row.id,
@@ -166,17 +186,23 @@ function toEntity(row: Row): Entity {
 }
 
 function toJson(data: Record<string, unknown>): string {
-  let json: string;
-  try {
-    json = JSON.stringify(data);
-  } catch (error) {
-    throw new DoError("INVALID_ARGUMENT", `Cannot write the document: ${error instanceof Error ? error.message : "it is not JSON"}`);
-  }
+  const { value, types } = encode(data);
+  const lost = Object.entries(types).find(([, type]) => type !== "undefined");
+  if (lost) throw new DoError("INVALID_ARGUMENT", `Cannot write the document: data${lost[0]} is a ${lost[1]}, and a document is JSON`);
+  const json = JSON.stringify(Object.keys(types).length > 0 ? data : value);
   const bytes = byteLength(json);
   if (bytes > DB_LIMITS.documentBytes) {
     throw new DoError("TOO_LARGE", `Cannot write the document: it must be at most ${DB_LIMITS.documentBytes} bytes, got ${bytes}`);
   }
   return json;
+}
+
+function encode(data: Record<string, unknown>): EncodedValue {
+  try {
+    return encodeValue(data, "data");
+  } catch (error) {
+    throw new DoError("INVALID_ARGUMENT", `Cannot write the document: ${error instanceof Error ? error.message : "it is not JSON"}`);
+  }
 }
 
 function checkVersion(collection: string, id: string, is: number, wanted: number | undefined): void {

@@ -11,6 +11,8 @@ export const DB_LIMITS = {
   boundParameters: 100,
   documentBytes: 1_000_000,
   rows: 10_000,
+  /** Half of what Workers RPC carries. */
+  resultBytes: 16 * 1024 * 1024,
   listItems: 1_000,
 } as const;
 

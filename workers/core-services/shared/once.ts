@@ -1,4 +1,5 @@
 import { DoError } from "../../../sdk/src/errors.ts";
+import { encodeValue } from "../../../sdk/src/values.ts";
 import { sha256 } from "./hash.ts";
 
 /** A caller's promise that two requests with one key are one request. */
@@ -11,7 +12,16 @@ export interface OnceKey {
 const KEEP_MS = 24 * 60 * 60 * 1_000;
 
 export async function onceKey(key: string | undefined, method: string, body: unknown): Promise<OnceKey | undefined> {
-  return key === undefined ? undefined : { key, bodyHash: await sha256(method, JSON.stringify(body)) };
+  return key === undefined ? undefined : { key, bodyHash: await sha256(method, canonical(body)) };
+}
+
+/** What cannot be encoded cannot be written either: the write will say why. */
+function canonical(body: unknown): string {
+  try {
+    return JSON.stringify(encodeValue(body, "body"));
+  } catch {
+    return "";
+  }
 }
 
 /**

@@ -2,9 +2,10 @@ import { RpcTarget } from "cloudflare:workers";
 import { dbDefinition } from "../../core-services/db/schema.ts";
 import { dbService } from "../../core-services/db/service.ts";
 import { SERVICE_DEFINITIONS } from "../../core-services/services.ts";
+import { newId } from "../../core-services/shared/ids.ts";
 import { parseArguments, type Implementation, type Sendable, type ServiceDefinition } from "../../core-services/shared/method.ts";
 import { SERVICES, type ServiceName } from "../../../sdk/src/types.ts";
-import { DoError, nearest } from "./errors.ts";
+import { DoError, nearest, publicError } from "./errors.ts";
 import { allows, type Policy } from "./policy.ts";
 import type { Principal } from "./principal.ts";
 
@@ -67,7 +68,12 @@ export async function invoke(
     }
     const handler = implementation(env, principal, service).get(method);
     if (!handler) throw new DoError("INTERNAL", `${service}.${method} is defined but not implemented`);
-    return handler(...args);
+    try {
+      return await handler(...args);
+    } catch (error) {
+      // What is no DoError is a defect of ours, and its words are for the log.
+      throw publicError(error, newId("req", Date.now()));
+    }
   });
 }
 

@@ -54,6 +54,7 @@ export class Executions extends DurableObject {
     this.#texts = new Texts(this.#sql);
     // What was running when this object ended has nobody left to report it; if it still reports, that counts.
     this.#sql.exec("UPDATE executions SET state = 'ended', outcome = 'lost', ended_ms = started_ms WHERE state = 'running'");
+    this.#sweep(Date.now());
   }
 
   /**
@@ -62,8 +63,10 @@ export class Executions extends DurableObject {
    * @throws DoError UNPROCESSABLE (key used for another request), CONFLICT (its first request still runs)
    */
   async begin(entry: BeginEntry, control: Rpc.Stub<RunControl & Rpc.RpcTargetBranded>): Promise<Admission> {
-    const known = this.#answerByOnceKey(entry) ?? (await this.#answerByCacheKey(entry));
+    // Looked for again after the wait: another request with the same key may have begun meanwhile.
+    const known = this.#answerByOnceKey(entry) ?? (await this.#answerByCacheKey(entry)) ?? this.#answerByOnceKey(entry);
     if (known) return known;
+    if (entry.cache) this.#enterFlight(entry.cache.hash, entry.deadlineMs);
     this.#insert(entry);
     if (entry.once) {
       this.#sql.exec(
@@ -199,7 +202,7 @@ export class Executions extends DurableObject {
     });
   }
 
-  async #answerByCacheKey({ cache, startedMs, deadlineMs }: BeginEntry): Promise<Admission | undefined> {
+  async #answerByCacheKey({ cache, startedMs }: BeginEntry): Promise<Admission | undefined> {
     if (!cache) return undefined;
     for (;;) {
       const answer = this.#cached(cache.hash, startedMs);
@@ -208,9 +211,12 @@ export class Executions extends DurableObject {
       if (!first || first.deadlineMs <= Date.now()) break;
       await Promise.race([first.ended, new Promise<void>((resolve) => void setTimeout(resolve, first.deadlineMs - Date.now()))]);
     }
-    const { promise: ended, resolve } = Promise.withResolvers<void>();
-    this.#inFlight.set(cache.hash, { ended, resolve, deadlineMs });
     return undefined;
+  }
+
+  #enterFlight(hash: string, deadlineMs: number): void {
+    const { promise: ended, resolve } = Promise.withResolvers<void>();
+    this.#inFlight.set(hash, { ended, resolve, deadlineMs });
   }
 
   #cached(hash: string, nowMs: number): string | undefined {

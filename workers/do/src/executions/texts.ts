@@ -13,9 +13,11 @@ export class Texts {
   }
 
   put(key: string, text: string): void {
-    for (let part = 0; part === 0 || part * PART_CHARACTERS < text.length; part++) {
-      const slice = text.slice(part * PART_CHARACTERS, (part + 1) * PART_CHARACTERS);
-      this.#sql.exec("INSERT OR IGNORE INTO texts VALUES (?, ?, ?)", key, part, slice);
+    let from = 0;
+    for (let part = 0; part === 0 || from < text.length; part++) {
+      const to = partEnd(text, from);
+      this.#sql.exec("INSERT OR IGNORE INTO texts VALUES (?, ?, ?)", key, part, text.slice(from, to));
+      from = to;
     }
   }
 
@@ -23,4 +25,10 @@ export class Texts {
     const parts = this.#sql.exec<{ text: string }>("SELECT text FROM texts WHERE key = ? ORDER BY part", key).toArray();
     return parts.length === 0 ? undefined : parts.map(({ text }) => text).join("");
   }
+}
+
+/** Not between the two halves of a character: SQLite would keep neither. */
+function partEnd(text: string, from: number): number {
+  const to = Math.min(from + PART_CHARACTERS, text.length);
+  return to < text.length && /[\uD800-\uDBFF]/.test(text.charAt(to - 1)) ? to - 1 : to;
 }

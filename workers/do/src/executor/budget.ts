@@ -17,7 +17,7 @@ const MAX_RECORDED_CALLS = 1_000;
 export class Budget {
   calls = 0;
   readonly maxCalls: number;
-  readonly deadlineMs: number;
+  deadlineMs: number;
   #executions = 1;
   #inFlight = 1;
 

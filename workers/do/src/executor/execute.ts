@@ -71,6 +71,7 @@ async function admit(deps: ExecuteDeps, caller: Caller, job: Job, observer: Obse
     // What cannot be recorded does not go on.
     recording.beginLater(() => run.stop("cancelled"));
   }
+  run.start();
   observer.started(id);
   parent?.run.adopt(run);
   const self: Parent = { id, depth: parent ? parent.depth + 1 : 0, run };

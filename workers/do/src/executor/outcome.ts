@@ -10,6 +10,8 @@ export type StopReason = "timeout" | "calls-exceeded" | "cancelled";
 export interface Witnessed {
   readonly stop: StopReason | undefined;
   readonly ending: Ending | undefined;
+  /** Whether the isolate has called the host: then its code was loaded, whatever an error says. */
+  readonly hasRun: boolean;
   readonly wallMs: number;
   readonly limits: Limits;
   readonly tier: string;
@@ -30,14 +32,26 @@ export function conclude(seen: Witnessed): Conclusion {
     case "threw":
       return { outcome: "threw", error: ending.error };
     case "compile-error":
-      return { outcome: "compile-error", error: ending.error };
+      return seen.hasRun ? endedItself(ending.error) : { outcome: "compile-error", error: ending.error };
     case "result-too-large":
-      return tooLarge(ending.resultBytes, seen);
+      return ending.resultBytes > limits.resultBytes
+        ? tooLarge(ending.resultBytes, seen)
+        : endedItself({ code: "THREW", name: "Error", message: "" });
     case "cpu-exceeded":
       // The guard speaks from inside the isolate. CPU time cannot be more than the time that has passed.
-      if (seen.wallMs < limits.cpuMs) return { outcome: "threw", error: { ...ending.error, message: "The code ended itself" } };
+      if (seen.wallMs < limits.cpuMs) return endedItself(ending.error);
       return { outcome: "cpu-exceeded", error: { ...ending.error, ...limitError("cpu", `cpuMs is ${limits.cpuMs}`, seen.tier) } };
   }
+}
+
+/** What an isolate says of itself and the host has not seen. */
+function endedItself({ line, column, stack }: ExecutionError): Conclusion {
+  const at = {
+    ...(line === undefined ? {} : { line }),
+    ...(column === undefined ? {} : { column }),
+    ...(stack === undefined ? {} : { stack }),
+  };
+  return { outcome: "threw", error: { code: "THREW", reason: "ABORTED", name: "Error", message: "The code ended itself", ...at } };
 }
 
 function checkResult(ending: Extract<Ending, { kind: "answered" }>, seen: Witnessed): Conclusion {

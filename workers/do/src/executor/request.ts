@@ -91,7 +91,7 @@ function encodeInput(input: unknown, maxBytes: number): { input: string; inputTy
   try {
     const { value, types } = encodeValue(input, "input");
     const text = JSON.stringify(value);
-    const bytes = byteLength(text);
+    const bytes = byteLength(text) + (Object.keys(types).length > 0 ? byteLength(JSON.stringify(types)) : 0);
     if (bytes > maxBytes) throw new DoError("TOO_LARGE", `Cannot run code: input must be at most ${maxBytes} bytes, got ${bytes}`);
     return { input: text, inputTypes: types };
   } catch (error) {

@@ -22,8 +22,11 @@ export class RunHost extends RpcTarget implements GuestHost {
   readonly #stopped: Promise<string>;
   readonly #surface: RpcTarget;
 
-  constructor(logbook: Logbook, stopped: Promise<string>, surface: RpcTarget) {
+  readonly #onRun: () => void;
+
+  constructor(logbook: Logbook, stopped: Promise<string>, surface: RpcTarget, onRun: () => void) {
     super();
+    this.#onRun = onRun;
     this.#logbook = logbook;
     this.#stopped = stopped;
     this.#surface = surface;
@@ -38,6 +41,8 @@ export class RunHost extends RpcTarget implements GuestHost {
   }
 
   stopped(): Promise<string> {
+    // The harness asks before it imports the code.
+    this.#onRun();
     return this.#stopped;
   }
 }
@@ -58,13 +63,15 @@ export class Run {
   readonly #job: Job;
   readonly #tier: string;
   readonly #now: () => number;
-  readonly #startedMs: number;
+  #startedMs: number;
+  readonly #isRoot: boolean;
   readonly #logbook: Logbook;
   readonly #stopped = Promise.withResolvers<string>();
   readonly #graceOver = Promise.withResolvers<undefined>();
   readonly #children = new Set<Run>();
   #stop: StopReason | undefined;
   #isOver = false;
+  #hasRun = false;
 
   /** @param shared the root's budget, for an execution that an execution started */
   constructor({ job, tier, now, onLog, beforeCall }: RunOptions, shared?: Budget) {
@@ -72,6 +79,7 @@ export class Run {
     this.#tier = tier;
     this.#now = now;
     this.#startedMs = now();
+    this.#isRoot = shared === undefined;
     this.budget = shared ?? new Budget(job.limits.calls, this.#startedMs + job.limits.wallMs);
     this.#logbook = new Logbook(job.limits.logBytes, () => this.elapsedMs(), onLog);
     this.meter = new ExecutionMeter({
@@ -80,6 +88,12 @@ export class Run {
       beforeCall,
       onExceeded: () => this.stop("calls-exceeded"),
     });
+  }
+
+  /** Sets the clock anew: waiting for another's answer was not running. */
+  start(): void {
+    this.#startedMs = this.#now();
+    if (this.#isRoot) this.budget.deadlineMs = this.#startedMs + this.#job.limits.wallMs;
   }
 
   elapsedMs(): number {
@@ -108,8 +122,10 @@ export class Run {
 
   /** Runs to the end, whatever that is. `surface` is what the code gets as `env.DO`. */
   async execute(executor: Executor, surface: RpcTarget): Promise<RunRecord> {
+    // Stopped before it started: by a parent that was over.
+    if (this.#stop) return this.#record(undefined, this.elapsedMs());
     const timer = setTimeout(() => this.stop("timeout"), this.#job.limits.wallMs);
-    const host = new RunHost(this.#logbook, this.#stopped.promise, surface);
+    const host = new RunHost(this.#logbook, this.#stopped.promise, surface, () => void (this.#hasRun = true));
     const running = executor.run(this.#job, host).catch((error: unknown) => {
       console.error(
         JSON.stringify({ level: "error", event: "executor-lost", error: error instanceof Error ? error.stack : String(error) }),
@@ -133,7 +149,7 @@ export class Run {
 
   #record(report: Report | undefined, wallMs: number): RunRecord {
     const ending: Ending | undefined = report?.ending;
-    const conclusion = conclude({ stop: this.#stop, ending, wallMs, limits: this.#job.limits, tier: this.#tier });
+    const conclusion = conclude({ stop: this.#stop, ending, hasRun: this.#hasRun, wallMs, limits: this.#job.limits, tier: this.#tier });
     return {
       conclusion,
       usage: {

@@ -39,7 +39,7 @@ export async function compile(code: string, options: CompileOptions, compileFull
 function toModule(javascript: Transpiled, options: CompileOptions): Compiled {
   const form = findForm(javascript.text, options.inScope);
   const edits = new Edits(form.text);
-  if (form.lastExpression) edits.wrap(form.lastExpression, "return(", ")");
+  if (form.lastStatement) edits.insert(form.lastStatement.start, "return ");
   const imports = options.guard ? instrument(form.program, form.text, edits) : "";
   const edited = edits.apply();
   const head = imports + form.head;

@@ -1,4 +1,4 @@
-import { parse, type Expression, type Program, type Statement, type ModuleDeclaration } from "acorn";
+import { parse, type ExpressionStatement, type Program, type Statement, type ModuleDeclaration } from "acorn";
 import { positionOf } from "./edits.ts";
 import { blank } from "./source.ts";
 import { CompileError } from "./typescript.ts";
@@ -10,8 +10,8 @@ export interface Form {
   readonly program: Program;
   readonly head: string;
   readonly tail: string;
-  /** The value of a body without `return`. */
-  readonly lastExpression: Expression | undefined;
+  /** The expression that is the value of a body without `return`. */
+  readonly lastStatement: ExpressionStatement | undefined;
 }
 
 /** @throws CompileError at a position of `text` */
@@ -19,7 +19,7 @@ export function findForm(text: string, inScope: readonly string[]): Form {
   const program = parseProgram(text);
   const statements = program.body.filter((node) => node.type !== "ImportDeclaration");
   if (statements.some((node) => node.type === "ExportDefaultDeclaration")) {
-    return { kind: "module", text, program, head: "", tail: "", lastExpression: undefined };
+    return { kind: "module", text, program, head: "", tail: "", lastStatement: undefined };
   }
   const exported = statements.find((node) => node.type.startsWith("Export"));
   if (exported) {
@@ -27,7 +27,7 @@ export function findForm(text: string, inScope: readonly string[]): Form {
   }
   const [only] = statements;
   if (only && statements.length === 1 && isFunctionExpression(only)) {
-    return { kind: "module", ...hoistImports(text, program, "export default "), program, tail: "", lastExpression: undefined };
+    return { kind: "module", ...hoistImports(text, program, "export default "), program, tail: "", lastStatement: undefined };
   }
   // Two braces: the parameters are in the outer scope, so that the code may declare names like theirs.
   const taken = importedNames(program);
@@ -39,7 +39,7 @@ export function findForm(text: string, inScope: readonly string[]): Form {
     ...hoistImports(text, program, opening),
     program,
     tail: "\n}}",
-    lastExpression: last?.type === "ExpressionStatement" ? last.expression : undefined,
+    lastStatement: last?.type === "ExpressionStatement" ? last : undefined,
   };
 }
 

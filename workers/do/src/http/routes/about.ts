@@ -35,8 +35,11 @@ export const about = new Hono<HttpEnv>()
   .get("/ready", async (c) => {
     // Anyone may ask: a fresh isolate for each question would be a way to load the machine.
     if (Date.now() >= readyUntilMs) {
-      await Session.tryExecutor(c.env.session);
       readyUntilMs = Date.now() + READY_FOR_MS;
+      await Session.tryExecutor(c.env.session).catch((error: unknown) => {
+        readyUntilMs = 0;
+        throw error;
+      });
     }
     return c.json({ status: "ready" });
   })

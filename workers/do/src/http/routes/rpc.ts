@@ -1,4 +1,3 @@
-import { newHttpBatchRpcResponse, newWorkersWebSocketRpcResponse } from "capnweb";
 import { Hono } from "hono";
 import * as z from "zod";
 import { SERVICES } from "../../../../../sdk/src/types.ts";
@@ -6,6 +5,7 @@ import { encodeValue } from "../../../../../sdk/src/values.ts";
 import { isServiceName } from "../../capabilities.ts";
 import { DoError, nearest, publicError } from "../../errors.ts";
 import { Session } from "../../session.ts";
+import { batchResponse, webSocketResponse } from "../capnweb.ts";
 import type { HttpEnv } from "../env.ts";
 import { readBytes, readJson } from "../body.ts";
 
@@ -26,29 +26,29 @@ export const rpc = new Hono<HttpEnv>()
   // Cap'n Web: a batch by POST, a session by WebSocket. Its root is the caller's Session.
   .post("/rpc", async (c) => {
     const body = await readBytes(c.req.raw, MAX_BODY_BYTES);
-    const request = new Request(c.req.url, { method: "POST", headers: c.req.raw.headers, body });
-    try {
-      return await newHttpBatchRpcResponse(request, c.var.caller, sessionOptions(c.env.requestId));
-    } catch {
-      // What a call throws goes into the batch's answer; what arrives here is a batch that is none.
-      throw new DoError("INVALID_ARGUMENT", "The body must be a Cap'n Web batch: one JSON message a line", { reason: "BAD_BATCH" });
-    }
+    return batchResponse(c.req.raw, body, c.var.caller, sessionOptions(c.env.requestId));
   })
   .get("/rpc", (c) => {
     if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
       throw new DoError("INVALID_ARGUMENT", "GET /rpc needs an upgrade to WebSocket; a batch goes by POST");
     }
-    return newWorkersWebSocketRpcResponse(c.req.raw, c.var.caller, sessionOptions(c.env.requestId));
+    return webSocketResponse(c.var.caller, sessionOptions(c.env.requestId));
   });
 
 function sessionOptions(requestId: string) {
   return {
     onSendError: (error: Error) => {
       const missing = error instanceof TypeError ? /^'([\w.$]{1,128})' is not a function\.$/.exec(error.message)?.[1] : undefined;
-      if (missing) return new DoError("NOT_FOUND", `There is no method ${missing}`, { reason: "UNKNOWN_METHOD", requestId });
-      return isOfProtocol(error) ? undefined : publicError(error, requestId);
+      if (missing) return withoutStack(new DoError("NOT_FOUND", `There is no method ${missing}`, { reason: "UNKNOWN_METHOD", requestId }));
+      return isOfProtocol(error) ? undefined : withoutStack(publicError(error, requestId));
     },
   };
+}
+
+/** Cap'n Web sends a stack that an error has, and ours name our files. */
+function withoutStack(error: DoError): DoError {
+  delete error.stack;
+  return error;
 }
 
 /** A peer that hung up, a message that is none: the peer's doing, not a defect. */
