@@ -316,7 +316,7 @@ describe("docs/limits.md", () => {
 });
 
 it("docs/values.md names every type that is decoded", () => {
-  const source = read("sdk/src/values.ts");
+  const source = read("sdk/src/values/shared.ts") + read("sdk/src/values/decode.ts");
   const [, views = ""] = /const BYTES = \{([^}]*)\}/.exec(source) ?? [];
   const types = [...source.matchAll(/case "([A-Z]\w+|bigint|undefined|number)":/g), ...views.matchAll(/(\w+),/g)].map(
     ([, name = ""]) => name,

@@ -1,5 +1,8 @@
+import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
-import { bindingFor } from "./support.ts";
+import { RETENTION } from "../../workers/do/src/executions/schema.ts";
+import { ENDED, startedAt } from "./entries.ts";
+import { bindingFor, newTenant } from "./support.ts";
 
 describe("executions", () => {
   it("each is recorded with what it was, did, said and cost", async () => {
@@ -89,6 +92,20 @@ describe("executions", () => {
     const page = await (await DO.executions).list({ limit: 1_000 });
     expect(page.items).toHaveLength(1_000);
   }, 60_000);
+});
+
+describe("retention by age", () => {
+  it("what started a week ago is kept, one millisecond longer is not", async () => {
+    const store = env.EXECUTIONS.getByName(newTenant());
+    const nowMs = Date.now();
+    const record = (id: string, startedMs: number) =>
+      store.record(startedAt(id, startedMs), { ...ENDED, id, endedMs: nowMs, answer: undefined });
+    await record("exec_kept", nowMs - RETENTION.ms);
+    await record("exec_gone", nowMs - RETENTION.ms - 1);
+    // The sweep runs once in a hundred.
+    for (let i = 0; i < RETENTION.executions / 10; i++) await record(`exec_new${i}`, nowMs);
+    expect([await store.get("exec_kept"), await store.get("exec_gone")]).toMatchObject([{ id: "exec_kept" }, undefined]);
+  });
 });
 
 describe("logs arrive while the code runs", () => {

@@ -1,7 +1,7 @@
 import { env, RpcTarget } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import type { BeginEntry, FinishEntry, RunControl } from "../../workers/do/src/executions/schema.ts";
-import { ROOT } from "../../workers/do/src/principal.ts";
+import type { BeginEntry, RunControl } from "../../workers/do/src/executions/schema.ts";
+import { ENDED, startedAt } from "./entries.ts";
 import { bindingFor, newTenant } from "./support.ts";
 
 class NoControl extends RpcTarget implements RunControl {
@@ -11,33 +11,10 @@ class NoControl extends RpcTarget implements RunControl {
   }
 }
 
-/** A start with a cache key of one second, at a time of the test's. */
+/** A start with a cache key of one second. */
 function cachedEntry(id: string, startedMs: number): BeginEntry {
-  return {
-    id,
-    parentId: undefined,
-    startedMs,
-    deadlineMs: startedMs + 1,
-    principal: ROOT,
-    language: "ts",
-    code: "return 1",
-    codeHash: "c",
-    input: "",
-    inputTypes: {},
-    requestHash: "r",
-    once: undefined,
-    cache: { hash: "h", ttlSeconds: 1 },
-  };
+  return { ...startedAt(id, startedMs), cache: { hash: "h", ttlSeconds: 1 } };
 }
-
-const ENDED: Omit<FinishEntry, "id" | "endedMs" | "answer"> = {
-  outcome: "ok",
-  usage: { queueMs: 0, compileMs: 0, wallMs: 0, cpuMs: 0, calls: 0, logBytes: 0, resultBytes: 0 },
-  logs: [],
-  calls: [],
-  error: undefined,
-  truncated: [],
-};
 
 /** A program that counts its runs in the tenant's own database. */
 const COUNT = `
