@@ -1,6 +1,7 @@
-/** What do is compared with: the Worker Loader behind the least HTTP, in the same process. */
-
-export const BARE_FILE = "bare.js";
+/** What do is compared with: the Worker Loader behind the least HTTP, in one plain workerd. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { binding, config, worker } from "../host/src/config/capnp.ts";
 
 const ISOLATE = `import { WorkerEntrypoint } from "cloudflare:workers";
 export default class extends WorkerEntrypoint {
@@ -11,7 +12,7 @@ export default class extends WorkerEntrypoint {
 `;
 
 /** Plain JavaScript for workerd. A fresh isolate for each request, with no network and no environment. */
-export const BARE_WORKER = `const modules = { "main.js": ${JSON.stringify(ISOLATE)} };
+const BARE_WORKER = `const modules = { "main.js": ${JSON.stringify(ISOLATE)} };
 export default {
   async fetch(request, env) {
     const code = async () => ({ compatibilityDate: "2026-08-01", mainModule: "main.js", modules, globalOutbound: null, env: {} });
@@ -20,22 +21,15 @@ export default {
 };
 `;
 
-/** The configuration of the host with the bare Worker as a second service, on a socket of its own. */
-export function withBare(config: string, compatibilityDate: string): string {
-  const service = `(name = "bare", worker = (
-      modules = [(name = "${BARE_FILE}", esModule = embed "${BARE_FILE}")],
-      compatibilityDate = "${compatibilityDate}",
-      bindings = [(name = "LOADER", workerLoader = ())],
-      globalOutbound = "nowhere",
-    )),`;
-  const withService = insertAfter(config, "  services = [\n", `    ${service}\n`);
-  return insertAfter(withService, "  sockets = [", `(name = "bare", http = (), service = "bare"), `);
-}
-
-/** The host's configuration is text that changes without asking here: what is not where it was is an error. */
-function insertAfter(text: string, place: string, inserted: string): string {
-  const parts = text.split(place);
-  if (parts.length !== 2)
-    throw new Error(`The host's configuration must have ${JSON.stringify(place)} once, it has it ${parts.length - 1} times`);
-  return parts.join(place + inserted);
+/** @returns the path of its configuration */
+export function writeBare(folder: string): string {
+  writeFileSync(join(folder, "bare.js"), BARE_WORKER);
+  const main = worker({
+    modules: ['(name = "bare.js", esModule = embed "bare.js")'],
+    bindings: [binding("LOADER", "workerLoader = ()")],
+    durableObjects: [],
+  });
+  const path = join(folder, "bare.capnp");
+  writeFileSync(path, config({ main, services: [], isRpc: false, v8Flags: [] }));
+  return path;
 }

@@ -9,7 +9,8 @@ import { cold } from "./sections/cold.ts";
 import { compile } from "./sections/compile.ts";
 import { memory } from "./sections/memory.ts";
 import { throughput } from "./sections/throughput.ts";
-import { startServer, workerdBinary, type Server } from "./server.ts";
+import { workerdBinary } from "../host/src/process/workerd.ts";
+import { startServer, type Server } from "./server.ts";
 
 const SECTIONS = new Map<string, (server: Server, isQuick: boolean) => Promise<void>>([
   ["cold", cold],

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { repeat } from "../measure.ts";
 import { megabytes, printTable, ratio } from "../print.ts";
-import { residentBytes, type Server } from "../server.ts";
+import type { Server } from "../server.ts";
 
 const CONCURRENCY = 4;
 /** What the last runs left behind is freed after they have answered. */
@@ -12,7 +12,7 @@ export async function memory(server: Server, isQuick: boolean): Promise<void> {
   if (process.platform !== "linux") return console.log("\nmemory: left out, it is read from /proc");
   const client = server.doClient(CONCURRENCY);
   const few = isQuick ? 200 : 2_000;
-  const atStart = residentBytes(server.pid);
+  const atStart = server.residentBytes();
   const afterFew = await residentAfter(0, few);
   // The loader itself takes some thousand isolates to level off.
   const afterSome = await residentAfter(few, few * 5);
@@ -31,6 +31,6 @@ export async function memory(server: Server, isQuick: boolean): Promise<void> {
   async function residentAfter(from: number, to: number): Promise<number> {
     await repeat(to - from, CONCURRENCY, (n) => client.execute(n % 2 === 0 ? "return 2 + 2" : `return 2 + 2 // ${from + n}`));
     await sleep(SETTLE_MS);
-    return residentBytes(server.pid);
+    return server.residentBytes();
   }
 }

@@ -1,4 +1,4 @@
-/** The Worker as workerd runs it: one module of JavaScript, and the full TypeScript compiler as bytes beside it. */
+/** What workerd runs: a module of JavaScript for each kind of process, and the full TypeScript compiler as bytes beside. */
 import { copyFile, mkdir } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -7,23 +7,47 @@ import { context, type BuildOptions, type Plugin } from "esbuild";
 export const ROOT = join(import.meta.dirname, "../..");
 
 /** Files of a bundle folder, by the names that its modules import them by. */
-export const BUNDLE_FILES = { main: "index.js", compiler: "esbuild.wasm" } as const;
+export const BUNDLE_FILES = {
+  front: "front.js",
+  executor: "executor.js",
+  compiler: "compiler.js",
+  store: "store.js",
+  compilerBytes: "esbuild.wasm",
+} as const;
+
+const ENTRY_POINTS = {
+  front: "workers/do/src/index.ts",
+  executor: "workers/processes/executor.ts",
+  compiler: "workers/processes/compiler.ts",
+  store: "workers/processes/store.ts",
+};
 
 const compilerIsBeside: Plugin = {
   name: "compiler-is-beside",
   setup(builder) {
-    builder.onResolve({ filter: /^esbuild-wasm\/esbuild\.wasm$/ }, () => ({ path: `./${BUNDLE_FILES.compiler}`, external: true }));
+    builder.onResolve({ filter: /^esbuild-wasm\/esbuild\.wasm$/ }, () => ({ path: `./${BUNDLE_FILES.compilerBytes}`, external: true }));
   },
 };
 
-function options(outDir: string): BuildOptions {
+interface Entries {
+  /** Output names to sources. */
+  readonly entryPoints: Readonly<Record<string, string>>;
+  readonly conditions: readonly string[];
+}
+
+/** One for each kind of process; `do-host` chooses their side of `#seam`. */
+const HOST: Entries = { entryPoints: ENTRY_POINTS, conditions: ["do-host"] };
+/** All in one, as on Cloudflare. */
+const ONE: Entries = { entryPoints: { index: ENTRY_POINTS.front }, conditions: [] };
+
+function options(outDir: string, { entryPoints, conditions }: Entries): BuildOptions {
   return {
-    entryPoints: [join(ROOT, "workers/do/src/index.ts")],
-    outfile: join(outDir, BUNDLE_FILES.main),
+    entryPoints: Object.entries(entryPoints).map(([out, file]) => ({ in: join(ROOT, file), out })),
+    outdir: outDir,
     bundle: true,
     format: "esm",
     target: "es2024",
-    conditions: ["workerd", "worker", "browser"],
+    conditions: [...conditions, "workerd", "worker", "browser"],
     external: ["cloudflare:*", "node:*"],
     plugins: [compilerIsBeside],
     // Beside the bundle: inside it, workerd would hold 26 MB for what only a debugger reads.
@@ -35,7 +59,16 @@ function options(outDir: string): BuildOptions {
 
 /** Bundles once. */
 export async function bundle(outDir: string): Promise<void> {
-  const builder = await prepare(outDir);
+  await bundleEntries(outDir, HOST);
+}
+
+/** do as one Worker, `index.js`: for what runs it in one process. */
+export async function bundleOne(outDir: string): Promise<void> {
+  await bundleEntries(outDir, ONE);
+}
+
+async function bundleEntries(outDir: string, entries: Entries): Promise<void> {
+  const builder = await prepare(outDir, entries);
   await builder.rebuild();
   await builder.dispose();
 }
@@ -50,15 +83,15 @@ export async function bundleOnChange(outDir: string, onBuilt: (errors: readonly 
       );
     },
   };
-  const builder = await prepare(outDir, report);
+  const builder = await prepare(outDir, HOST, report);
   await builder.watch();
   return () => builder.dispose();
 }
 
-async function prepare(outDir: string, ...plugins: Plugin[]) {
+async function prepare(outDir: string, entries: Entries, ...plugins: Plugin[]) {
   await mkdir(outDir, { recursive: true });
   const wasm = createRequire(import.meta.url).resolve("esbuild-wasm/esbuild.wasm");
-  await copyFile(wasm, join(outDir, BUNDLE_FILES.compiler));
-  const { plugins: own = [], ...rest } = options(outDir);
+  await copyFile(wasm, join(outDir, BUNDLE_FILES.compilerBytes));
+  const { plugins: own = [], ...rest } = options(outDir, entries);
   return context({ ...rest, plugins: [...own, ...plugins] });
 }

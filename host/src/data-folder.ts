@@ -1,39 +1,83 @@
 /** The one folder that everything is in: stored data, the root key, and a lock that names who uses it. */
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, openSync, readFileSync, rmSync, writeFileSync, closeSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, closeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join, resolve } from "node:path";
 
 export interface DataFolder {
   readonly path: string;
-  readonly storageDir: string;
-  readonly runDir: string;
+  /** Where a process keeps what it stores; no other process has it. */
+  storageDir(process: string): string;
+  /** How many stores the tenants are spread over: fixed when the folder was made. */
+  readonly shards: number;
   readonly rootKey: string;
   /** Set when this start has made the key: it is shown once. */
   readonly isNewKey: boolean;
-  /** Notes the process that writes to the folder, so that the next host can end it should this one be killed. */
-  noteWriter(pid: number): void;
+  /** Notes a process that writes to the folder, so that the next host can end it should this one be killed. */
+  noteWriter(process: string, pid: number): void;
+  /** Notes a folder elsewhere that goes with this run, so that the next host can remove it. */
+  noteRunFolder(path: string): void;
   release(): void;
 }
 
-/** @throws Error when another host uses the folder */
-export function openDataFolder(folder: string, keyFromEnvironment: string | undefined): DataFolder {
+export interface DataFolderOptions {
+  readonly folder: string;
+  /** The root key; without it the folder's own, made at first start. */
+  readonly rootKey: string | undefined;
+  /** How many stores; without it what the folder has, or else the default. */
+  readonly shards: number | undefined;
+}
+
+export const DEFAULT_SHARDS = 4;
+
+/** @throws Error when another host uses the folder, or it has another number of stores */
+export function openDataFolder({ folder, rootKey: given, shards: wanted }: DataFolderOptions): DataFolder {
   const path = resolve(folder);
-  const [storageDir, runDir] = [join(path, "storage"), join(path, "run")];
-  for (const dir of [path, storageDir, runDir]) mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const writersDir = join(path, "writers");
+  for (const dir of [path, join(path, "storage"), writersDir]) mkdirSync(dir, { recursive: true, mode: 0o700 });
   const release = lock(path);
-  const writerFile = join(runDir, "workerd.pid");
-  endOrphan(writerFile, runDir);
-  const { rootKey, isNewKey } = keyFromEnvironment ? { rootKey: keyFromEnvironment, isNewKey: false } : ownKey(path);
-  return {
-    path,
-    storageDir,
-    runDir,
-    rootKey,
-    isNewKey,
-    noteWriter: (pid) => writeFileSync(writerFile, String(pid), { mode: 0o600 }),
-    release,
-  };
+  try {
+    endOrphans(writersDir);
+    removeRunFolder(join(path, "run-folder"));
+    const shards = shardsOf(path, wanted);
+    const { rootKey, isNewKey } = given ? { rootKey: given, isNewKey: false } : ownKey(path);
+    return {
+      path,
+      shards,
+      storageDir: (process) => {
+        const dir = join(path, "storage", process);
+        mkdirSync(dir, { recursive: true, mode: 0o700 });
+        return dir;
+      },
+      rootKey,
+      isNewKey,
+      noteWriter: (process, pid) => writeFileSync(join(writersDir, process), `${pid} ${startOf(pid)}`, { mode: 0o600 }),
+      noteRunFolder: (runFolder) => writeFileSync(join(path, "run-folder"), runFolder, { mode: 0o600 }),
+      release,
+    };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+/** A tenant's store follows from its name and their number: with another number it would not be found. */
+function shardsOf(path: string, wanted: number | undefined): number {
+  const file = join(path, "shards");
+  const kept = readIfThere(file);
+  if (kept === undefined) {
+    const shards = wanted ?? DEFAULT_SHARDS;
+    writeFileSync(file, `${shards}\n`, { mode: 0o600 });
+    return shards;
+  }
+  const shards = Number(kept);
+  if (wanted !== undefined && wanted !== shards) {
+    throw new Error(
+      `the data folder ${path} was made with --stores ${shards}, and that is fixed: its tenants would not be found with ${wanted}`,
+    );
+  }
+  return shards;
 }
 
 function ownKey(path: string): { rootKey: string; isNewKey: boolean } {
@@ -62,12 +106,25 @@ function lock(path: string): () => void {
   }
 }
 
-/** Ends the writer that a killed host left behind, if the process of that number is still it: it names our folder. */
-function endOrphan(writerFile: string, runDir: string): void {
-  const pid = Number(readIfThere(writerFile));
-  if (!isAlive(pid)) return;
-  const { stdout } = spawnSync("ps", ["-o", "command=", "-p", String(pid)], { encoding: "utf8" });
-  if (stdout.includes(runDir)) process.kill(pid, "SIGKILL");
+/** Ends the writers that a killed host left behind, each if the process of that number is still the one that was noted. */
+function endOrphans(writersDir: string): void {
+  for (const name of readdirSync(writersDir)) {
+    const file = join(writersDir, name);
+    const [pid = "", ...start] = (readIfThere(file) ?? "").split(" ");
+    if (isAlive(Number(pid)) && startOf(Number(pid)) === start.join(" ")) process.kill(Number(pid), "SIGKILL");
+    rmSync(file, { force: true });
+  }
+}
+
+function removeRunFolder(note: string): void {
+  const path = readIfThere(note);
+  if (path !== undefined && dirname(path) === tmpdir() && basename(path).startsWith("do-")) rmSync(path, { recursive: true, force: true });
+  rmSync(note, { force: true });
+}
+
+/** When a process was started: with its number, it names it. */
+function startOf(pid: number): string {
+  return spawnSync("ps", ["-o", "lstart=", "-p", String(pid)], { encoding: "utf8" }).stdout.trim();
 }
 
 function isAlive(pid: number): boolean {

@@ -1,10 +1,13 @@
-/** The host: workerd with a generated configuration on a data folder. One process; see docs/limits.md for what that means. */
-import { writeFileSync } from "node:fs";
-import { isIP } from "node:net";
-import { join } from "node:path";
-import { workerdConfig } from "./config.ts";
+/** The host: a family of processes on a data folder, and what listens for them. */
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { connect, createServer, isIP, type AddressInfo } from "node:net";
 import { openDataFolder } from "./data-folder.ts";
-import { startWorkerd, type WorkerdProcess } from "./workerd.ts";
+import { Family } from "./family.ts";
+import type { Log } from "./log.ts";
+import { findConfinement, type Confinement } from "./process/confine.ts";
+import type { Size } from "./pool/share.ts";
+import { RunFolder } from "./run-folder.ts";
 
 export interface HostOptions {
   readonly bundleDir: string;
@@ -14,82 +17,92 @@ export interface HostOptions {
   readonly port: number;
   /** The root key; without it the data folder's own, made at first start. */
   readonly rootKey: string | undefined;
+  readonly executors: Size;
+  /** How many stores; without it what the folder has. */
+  readonly stores: number | undefined;
+  /** The most memory that a tier may give an execution. */
+  readonly maxMemoryMb: number;
+  readonly log: Log;
 }
 
 export interface Host {
   readonly url: string;
   readonly rootKey: string;
   readonly isNewKey: boolean;
-  readonly pid: number;
-  /** Settles when workerd has ended without being asked to. */
-  readonly crashed: Promise<string>;
+  readonly confinement: Confinement["name"];
+  /** Of the processes that are there, by kind. */
+  readonly pids: Family["pids"];
   /** Takes the bundle anew; what runs is lost. */
   restart(): Promise<void>;
   /** No new work; what runs gets its time. */
   drain(): Promise<void>;
   /** At once. */
   stop(): Promise<void>;
+  /** At once, for who cannot wait. */
+  kill(): void;
 }
 
 /** Longer than the longest execution. */
 const DRAIN_MS = 125_000;
 
+/** For tests and tools: a small host that starts quickly. */
+export const SMALL: Pick<HostOptions, "executors" | "stores" | "maxMemoryMb"> = {
+  executors: { min: 1, max: 4, reserve: 4 },
+  stores: 1,
+  maxMemoryMb: 512,
+};
+
 export async function startHost(options: HostOptions): Promise<Host> {
-  const data = openDataFolder(options.data, options.rootKey);
+  const data = openDataFolder({ folder: options.data, rootKey: options.rootKey, shards: options.stores });
+  const { bundleDir, executors, maxMemoryMb, log } = options;
+  const folder = new RunFolder();
+  data.noteRunFolder(folder.path);
+  const confinement = findConfinement(folder.toolsDir);
+  const newFamily = () => new Family({ data, folder, bundleDir, executors, maxMemoryMb, log, confinement, newId: randomUUID });
+  let family = newFamily();
   try {
-    const configPath = join(data.runDir, "do.capnp");
-    const { bundleDir } = options;
-    writeFileSync(configPath, workerdConfig({ configDir: data.runDir, bundleDir, storageDir: data.storageDir }), { mode: 0o600 });
+    await family.open();
+    const server = createServer((socket) => {
+      const up = connect(family.frontSocket);
+      socket.pipe(up).pipe(socket);
+      socket.on("error", () => up.destroy());
+      up.on("error", () => socket.destroy());
+    });
+    server.listen(options.port, options.host);
+    await once(server, "listening");
     const address = isIP(options.host) === 6 ? `[${options.host}]` : options.host;
-    const env = { DO_ROOT_KEY: data.rootKey };
-    const start = async (port: number) => {
-      const started = await startWorkerd(configPath, `${address}:${port}`, env);
-      data.noteWriter(started.pid);
-      return started;
-    };
-    let child: WorkerdProcess = await start(options.port);
-    const { port } = child;
-    const url = `http://${address}:${port}`;
-    await untilReady(url);
-
-    let isEnding = false;
-    const crashed = Promise.withResolvers<string>();
-    const watch = (watched: WorkerdProcess) =>
-      void watched.ended.then(({ code, signal }) => {
-        if (!isEnding && watched === child) crashed.resolve(`workerd ended: ${signal ?? `exit code ${code}`}`);
-      });
-    watch(child);
-
-    const end = async (signal: NodeJS.Signals) => {
-      isEnding = true;
-      child.kill(signal);
-      const timer = setTimeout(() => child.kill("SIGKILL"), DRAIN_MS);
-      await child.ended;
-      clearTimeout(timer);
+    const url = `http://${address}:${(server.address() as AddressInfo).port}`;
+    const end = async (withinMs: number) => {
+      server.close();
+      await family.close(withinMs);
+      folder.remove();
       data.release();
     };
+    await untilReady(url);
     return {
       url,
       rootKey: data.rootKey,
       isNewKey: data.isNewKey,
-      get pid() {
-        return child.pid;
+      confinement: confinement.name,
+      get pids() {
+        return family.pids;
       },
-      crashed: crashed.promise,
       restart: async () => {
-        const old = child;
-        isEnding = true;
-        old.kill("SIGKILL");
-        await old.ended;
-        child = await start(port);
-        isEnding = false;
-        watch(child);
-        await untilReady(url);
+        await family.close(0);
+        family = newFamily();
+        await family.open();
       },
-      drain: () => end("SIGTERM"),
-      stop: () => end("SIGKILL"),
+      drain: () => end(DRAIN_MS),
+      stop: () => end(0),
+      kill: () => {
+        family.kill();
+        folder.remove();
+        data.release();
+      },
     };
   } catch (error) {
+    await family.close(0);
+    folder.remove();
     data.release();
     throw error;
   }

@@ -3,14 +3,21 @@ import { isIP } from "node:net";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { bundle, bundleOnChange, ROOT } from "./bundle.ts";
+import { DEFAULT_SHARDS } from "./data-folder.ts";
+import { DEFAULT_EXECUTORS, DEFAULT_MEMORY_MB, sizeFor } from "./defaults.ts";
 import { startHost, type Host } from "./host.ts";
+import { humanLog, jsonLog } from "./log.ts";
+import type { Size } from "./pool/share.ts";
 
 const USAGE = `Usage: pnpm start [options]
 
-  --port N      port to listen on (8787)
-  --host ADDR   address to listen on (127.0.0.1)
-  --data DIR    data folder (./.do)
-  --public      allow an address that is not loopback
+  --port N             port to listen on (8787)
+  --host ADDR          address to listen on (127.0.0.1)
+  --data DIR           data folder (./.do)
+  --executors MIN-MAX  processes that run code: at least, and at most at a time (${DEFAULT_EXECUTORS.min}-${DEFAULT_EXECUTORS.max})
+  --stores N           processes that keep the tenants' databases; fixed when the data folder is made (${DEFAULT_SHARDS})
+  --memory MB          the most memory that a tier may give an execution (${DEFAULT_MEMORY_MB})
+  --public             allow an address that is not loopback
 `;
 
 interface Arguments {
@@ -18,21 +25,43 @@ interface Arguments {
   port: number;
   host: string;
   data: string;
+  executors: Size;
+  stores: number | undefined;
+  maxMemoryMb: number;
 }
 
 class UsageError extends Error {}
 
 function readArguments(): Arguments {
   const { values } = parseArguments();
-  const port = Number(values.port);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new UsageError(`--port must be 0 to 65535, got ${values.port}`);
-  if (isIP(values.host) === 0 && values.host !== "localhost") throw new UsageError(`--host must be an IP address, got ${values.host}`);
-  if (!isLoopback(values.host) && !values.public) {
-    throw new UsageError(
-      `--host ${values.host} can be reached from elsewhere, and one process runs the code of all tenants (docs/limits.md): say --public too`,
-    );
+  const { host, data } = values;
+  if (isIP(host) === 0 && host !== "localhost") throw new UsageError(`--host must be an IP address, got ${host}`);
+  if (!isLoopback(host) && !values.public) throw new UsageError(`--host ${host} can be reached from elsewhere: say --public too`);
+  return {
+    isDev: values.dev,
+    port: integer("port", values.port, 0, 65_535),
+    host,
+    data,
+    executors: sizeOf(values.executors),
+    stores: values.stores === undefined ? undefined : integer("stores", values.stores, 1, 64),
+    maxMemoryMb: integer("memory", values.memory, 64, 16_384),
+  };
+}
+
+/** `4-16`, or one number for both. */
+function sizeOf(text: string): Size {
+  const [, least, most = least] = /^(\d{1,3})(?:-(\d{1,3}))?$/.exec(text) ?? [];
+  const [min, max] = [Number(least), Number(most)];
+  if (!(min >= 1 && max >= min && max <= 256)) throw new UsageError(`--executors must be MIN-MAX, from 1 to 256, got ${text}`);
+  return sizeFor(min, max);
+}
+
+function integer(name: string, text: string, least: number, most: number): number {
+  const value = Number(text);
+  if (text === "" || !Number.isInteger(value) || value < least || value > most) {
+    throw new UsageError(`--${name} must be ${least} to ${most}, got ${text}`);
   }
-  return { isDev: values.dev, port, host: values.host, data: values.data };
+  return value;
 }
 
 function parseArguments() {
@@ -42,6 +71,9 @@ function parseArguments() {
         port: { type: "string", default: "8787" },
         host: { type: "string", default: "127.0.0.1" },
         data: { type: "string", default: "./.do" },
+        executors: { type: "string", default: `${DEFAULT_EXECUTORS.min}-${DEFAULT_EXECUTORS.max}` },
+        stores: { type: "string" },
+        memory: { type: "string", default: String(DEFAULT_MEMORY_MB) },
         public: { type: "boolean", default: false },
         dev: { type: "boolean", default: false },
       },
@@ -59,7 +91,8 @@ async function main(): Promise<void> {
   const { isDev, ...where } = readArguments();
   const bundleDir = join(ROOT, "dist/host");
   await bundle(bundleDir);
-  const host = await startHost({ ...where, bundleDir, rootKey: process.env["DO_ROOT_KEY"] });
+  const log = process.stderr.isTTY ? humanLog(console.error) : jsonLog(console.error, () => new Date());
+  const host = await startHost({ ...where, bundleDir, rootKey: process.env["DO_ROOT_KEY"], log });
   if (host.isNewKey)
     console.log(
       `The root key of this data folder, shown once and kept in ${join(where.data, "root.key")}:\n\n  export DO_KEY=${host.rootKey}\n`,
@@ -67,10 +100,6 @@ async function main(): Promise<void> {
   console.log(`do is ready on ${host.url}`);
   endOnSignals(host, isDev);
   if (isDev) await restartOnChange(host, bundleDir);
-  void host.crashed.then((how) => {
-    console.error(how);
-    void host.stop().then(() => process.exit(1));
-  });
 }
 
 function endOnSignals(host: Host, isDev: boolean): void {

@@ -59,6 +59,8 @@ export interface Usage {
   compileMs: number;
   wallMs: number;
   cpuMs: number;
+  /** Most memory that the code had taken, where the operating system was asked: on your own machine. */
+  memoryMb?: number;
   calls: number;
   logBytes: number;
   resultBytes: number;

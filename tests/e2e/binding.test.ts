@@ -1,14 +1,6 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { workerdConfig } from "../../host/src/config.ts";
-import { startWorkerd, type WorkerdProcess } from "../../host/src/workerd.ts";
-import { BUNDLE_DIR } from "../support/build.ts";
+import { PRINCIPAL, startClientWorker, type ClientWorker } from "../support/one-process.ts";
 
-const ROOT_KEY = "do_root_of_the_binding_test_0123456789";
-
-/** Another Worker, with two bindings to do: one whose props name a principal, one without. */
 const CLIENT = `
   const tests = {
     props: ({ DO }) => DO.whoami(),
@@ -30,42 +22,13 @@ const CLIENT = `
     catch (e) { return Response.json({ error: { name: e.name, code: e.code, message: e.message } }) }
   } }`;
 
-const PRINCIPAL = { principal: { kind: "service", id: "svc-shop", tenant: "shop", tier: "tenant" } };
-
-function configWithClient(dir: string): string {
-  const config = workerdConfig({ configDir: dir, bundleDir: BUNDLE_DIR, storageDir: join(dir, "storage") });
-  const client = `(name = "client", worker = (
-      modules = [(name = "client.js", esModule = embed "client.js")], compatibilityDate = "2026-11-17",
-      bindings = [
-        (name = "DO", service = (name = "do", props = (json = ${JSON.stringify(JSON.stringify(PRINCIPAL))}))),
-        (name = "OPEN", service = "do"),
-      ])),`;
-  return config.replace("services = [", `services = [\n${client}`).replace('service = "do")],\n);', 'service = "client")],\n);');
-}
-
-let workerd: WorkerdProcess;
-let dir: string;
+let client: ClientWorker;
 beforeAll(async () => {
-  dir = mkdtempSync(join(tmpdir(), "do-binding-"));
-  mkdirSync(join(dir, "storage"));
-  writeFileSync(join(dir, "client.js"), CLIENT);
-  writeFileSync(join(dir, "do.capnp"), configWithClient(dir));
-  workerd = await startWorkerd(join(dir, "do.capnp"), "127.0.0.1:0", { DO_ROOT_KEY: ROOT_KEY });
+  client = await startClientWorker(CLIENT);
 });
-afterAll(async () => {
-  workerd.kill("SIGKILL");
-  await workerd.ended;
-  rmSync(dir, { recursive: true, force: true });
-});
+afterAll(() => client.stop());
 
-interface Outcome {
-  value?: unknown;
-  error?: { name: string; code?: string; message: string };
-}
-
-async function ask(test: string): Promise<Outcome> {
-  return (await (await fetch(`http://127.0.0.1:${workerd.port}/${test}?key=${ROOT_KEY}`)).json()) as Outcome;
-}
+const ask = (test: string) => client.ask(test);
 
 describe("a service binding of another Worker, in plain workerd", () => {
   it("props that name a principal work without authenticate", async () => {

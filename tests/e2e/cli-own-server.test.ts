@@ -71,7 +71,7 @@ describe("without a server", () => {
 
   it("leaves nothing after a signal while the server starts", async () => {
     const { child, finished } = startDoer(["eval", "await new Promise((r) => setTimeout(r, 1e9))"], { cwd, env });
-    await expect.poll(() => readdirSync(temporary), { interval: 5, timeout: 20_000 }).toHaveLength(1);
+    await expect.poll(() => readdirSync(temporary), { interval: 5, timeout: 20_000 }).not.toEqual([]);
     child.kill("SIGINT");
     expect(await finished).toMatchObject({ code: 130, stdout: "" });
     expectNothingLeft();

@@ -1,4 +1,5 @@
-import { execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { existsSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DOER, NODE } from "../support/doer.ts";
@@ -14,33 +15,31 @@ beforeAll(async () => {
 afterAll(() => host.stop());
 
 /** What `doer eval` writes to a terminal, both streams in one. */
-function onTerminal(code: string, extra: Record<string, string> = {}): string {
+async function onTerminal(code: string, extra: Record<string, string> = {}): Promise<string> {
   const env = { PATH: process.env["PATH"], TERM: "xterm-256color", DO_URL: host.url, DO_KEY: host.rootKey, CODE: code, ...extra };
-  return execFileSync(SCRIPT, ["-qec", `"${NODE}" "${DOER}" eval "$CODE"`, "/dev/null"], {
-    env,
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const running = promisify(execFile)(SCRIPT, ["-qec", `"${NODE}" "${DOER}" eval "$CODE"`, "/dev/null"], { env });
+  running.child.stdin?.end();
+  return (await running).stdout;
 }
 
 const LONG = "console.log('begun'); await new Promise((r) => setTimeout(r, 1_500)); return 1";
 
 describe.skipIf(process.platform !== "linux" || !existsSync(SCRIPT))("on a terminal", () => {
-  it("levels have colours, and NO_COLOR takes them away", () => {
-    expect(onTerminal("console.warn('careful')")).toBe("\x1b[33mwarn  \x1b[39mcareful\r\n");
-    expect(onTerminal("console.warn('careful')", { NO_COLOR: "1" })).toBe("warn  careful\r\n");
+  it("levels have colours, and NO_COLOR takes them away", async () => {
+    expect(await onTerminal("console.warn('careful')")).toBe("\x1b[33mwarn  \x1b[39mcareful\r\n");
+    expect(await onTerminal("console.warn('careful')", { NO_COLOR: "1" })).toBe("warn  careful\r\n");
   });
 
-  it("long work has a spinner, which is gone when the result comes", () => {
-    const shown = onTerminal(LONG);
+  it("long work has a spinner, which is gone when the result comes", async () => {
+    const shown = await onTerminal(LONG);
     expect(shown).toContain(" running");
     expect(shown).toMatch(/begun\r\n/);
     expect(shown.slice(shown.lastIndexOf(" running"))).toContain("\x1b[0K1\r\n");
     expect(shown.lastIndexOf("\x1b[?25h")).toBeGreaterThan(shown.lastIndexOf("\x1b[?25l"));
   });
 
-  it("what the code prints drives nothing", () => {
-    expect(onTerminal(String.raw`console.log("a\x1b[2J\x1b]0;title\x07b"); return "c\x1b[31md"`, { NO_COLOR: "1" })).toBe(
+  it("what the code prints drives nothing", async () => {
+    expect(await onTerminal(String.raw`console.log("a\x1b[2J\x1b]0;title\x07b"); return "c\x1b[31md"`, { NO_COLOR: "1" })).toBe(
       "log   ab\r\ncd\r\n",
     );
   });

@@ -114,7 +114,7 @@ async function runExample({ how, text, input }: Example): Promise<string> {
 function withoutTimes(text: string): string {
   return text
     .replaceAll(/\b(exec|req)_[0-9A-Z]{26}\b/g, "$1_...")
-    .replaceAll(/"(queueMs|compileMs|wallMs|cpuMs|atMs|durationMs)":\s*[\d.]+/g, '"$1":0');
+    .replaceAll(/"(queueMs|compileMs|wallMs|cpuMs|memoryMb|atMs|durationMs)":\s*[\d.]+/g, '"$1":0');
 }
 
 /** What came and what should have come, in the form in which the example says it. */

@@ -1,15 +1,5 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ROOT } from "../../host/src/bundle.ts";
-import { workerdConfig } from "../../host/src/config.ts";
-import { startWorkerd, type WorkerdProcess } from "../../host/src/workerd.ts";
-import { BUNDLE_DIR } from "../support/build.ts";
-
-const ROOT_KEY = "do_root_of_the_sdk_binding_test_0123456789";
-const PRINCIPAL = { principal: { kind: "service", id: "svc-shop", tenant: "shop", tier: "tenant" } };
+import { PRINCIPAL, startClientWorker, type ClientWorker } from "../support/one-process.ts";
 
 /** Another Worker that uses the SDK on its bindings of do: one whose props name a principal, one without. */
 const CLIENT = `
@@ -56,35 +46,13 @@ const CLIENT = `
     catch (e) { return Response.json({ isDoError: e instanceof DoError, error: { code: e.code, reason: e.reason, message: e.message } }) }
   } }`;
 
-function configWithClient(dir: string): string {
-  const config = workerdConfig({ configDir: dir, bundleDir: BUNDLE_DIR, storageDir: join(dir, "storage") });
-  const client = `(name = "client", worker = (
-      modules = [(name = "client.js", esModule = embed "client.js")], compatibilityDate = "2026-11-17",
-      bindings = [
-        (name = "DO", service = (name = "do", props = (json = ${JSON.stringify(JSON.stringify(PRINCIPAL))}))),
-        (name = "OPEN", service = "do"),
-      ])),`;
-  return config.replace("services = [", `services = [\n${client}`).replace('service = "do")],\n);', 'service = "client")],\n);');
-}
-
-let workerd: WorkerdProcess;
-let dir: string;
+let client: ClientWorker;
 beforeAll(async () => {
-  dir = mkdtempSync(join(tmpdir(), "do-sdk-binding-"));
-  mkdirSync(join(dir, "storage"));
-  await build({ stdin: { contents: CLIENT, resolveDir: ROOT }, bundle: true, format: "esm", outfile: join(dir, "client.js") });
-  writeFileSync(join(dir, "do.capnp"), configWithClient(dir));
-  workerd = await startWorkerd(join(dir, "do.capnp"), "127.0.0.1:0", { DO_ROOT_KEY: ROOT_KEY });
+  client = await startClientWorker(CLIENT);
 });
-afterAll(async () => {
-  workerd.kill("SIGKILL");
-  await workerd.ended;
-  rmSync(dir, { recursive: true, force: true });
-});
+afterAll(() => client.stop());
 
-async function ask(test: string): Promise<unknown> {
-  return (await fetch(`http://127.0.0.1:${workerd.port}/${test}?key=${ROOT_KEY}`)).json();
-}
+const ask = (test: string) => client.ask(test);
 
 describe("a session over a service binding", () => {
   it("acts as the principal of the binding's props, or of a credential", async () => {

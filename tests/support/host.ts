@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startHost, type Host } from "../../host/src/host.ts";
+import { SMALL, startHost, type Host, type HostOptions } from "../../host/src/host.ts";
+import { SILENT } from "../../host/src/log.ts";
 import { BUNDLE_DIR } from "./build.ts";
 
 export interface TestHost extends Host {
@@ -11,9 +12,18 @@ export interface TestHost extends Host {
 }
 
 /** A host of its own for a test file: a free port, a new data folder that goes when it stops. */
-export async function testHost(): Promise<TestHost> {
+export async function testHost(options: Partial<HostOptions> = {}): Promise<TestHost> {
   const data = mkdtempSync(join(tmpdir(), "do-test-"));
-  const host = await startHost({ bundleDir: BUNDLE_DIR, data, host: "127.0.0.1", port: 0, rootKey: undefined });
+  const host = await startHost({
+    bundleDir: BUNDLE_DIR,
+    data,
+    host: "127.0.0.1",
+    port: 0,
+    rootKey: undefined,
+    log: SILENT,
+    ...SMALL,
+    ...options,
+  });
   const ask = (path: string, init: RequestInit = {}) => {
     const headers = new Headers(init.headers);
     if (!headers.has("authorization")) headers.set("authorization", `Bearer ${host.rootKey}`);
@@ -21,6 +31,9 @@ export async function testHost(): Promise<TestHost> {
   };
   return {
     ...host,
+    get pids() {
+      return host.pids;
+    },
     ask,
     execute: (request, headers = {}) =>
       ask("/execute", { method: "POST", headers: { "content-type": "application/json", ...headers }, body: JSON.stringify(request) }),

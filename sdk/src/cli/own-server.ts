@@ -3,7 +3,8 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bundle, BUNDLE_FILES, ROOT } from "../../../host/src/bundle.ts";
-import { startHost, type Host } from "../../../host/src/host.ts";
+import { SMALL, startHost, type Host } from "../../../host/src/host.ts";
+import { SILENT } from "../../../host/src/log.ts";
 
 export interface OwnServer {
   readonly url: string;
@@ -18,14 +19,14 @@ export async function startOwnServer(): Promise<OwnServer> {
   const removeData = () => rmSync(data, { recursive: true, force: true });
   let host: Host;
   try {
-    host = await startHost({ bundleDir, data, host: "127.0.0.1", port: 0, rootKey: undefined });
+    host = await startHost({ bundleDir, data, host: "127.0.0.1", port: 0, rootKey: undefined, log: SILENT, ...SMALL });
   } catch (error) {
     removeData();
     throw error;
   }
   // For the ways out that wait for nothing.
   const endNow = () => {
-    killIfThere(host.pid);
+    host.kill();
     removeData();
   };
   process.once("exit", endNow);
@@ -40,29 +41,30 @@ export async function startOwnServer(): Promise<OwnServer> {
   };
 }
 
-function killIfThere(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // It has ended by itself.
-  }
-}
-
 /** The Worker's bundle, made anew when a source is newer. */
 async function freshBundle(): Promise<string> {
   const dir = join(ROOT, "dist/host");
-  const main = join(dir, BUNDLE_FILES.main);
-  if (existsSync(main) && existsSync(join(dir, BUNDLE_FILES.compiler)) && statSync(main).mtimeMs > newestSource()) return dir;
+  const files = Object.values(BUNDLE_FILES);
+  const times = files.map((file) => join(dir, file)).map((path) => (existsSync(path) ? statSync(path).mtimeMs : 0));
+  if (Math.min(...times.slice(0, -1)) > newestSource() && times.at(-1) !== 0) return dir;
   // Built aside and moved: another process may be reading what is there.
   const aside = `${dir}.${process.pid}`;
   await bundle(aside);
   await mkdir(dir, { recursive: true });
-  for (const file of [BUNDLE_FILES.compiler, BUNDLE_FILES.main]) await rename(join(aside, file), join(dir, file));
+  for (const file of files) await rename(join(aside, file), join(dir, file));
   await rm(aside, { recursive: true });
   return dir;
 }
 
-const SOURCES = ["workers/do/src", "workers/core-services", "sdk/src", "host/src/bundle.ts", "package.json", "pnpm-lock.yaml"];
+const SOURCES = [
+  "workers/do/src",
+  "workers/core-services",
+  "workers/processes",
+  "sdk/src",
+  "host/src/bundle.ts",
+  "package.json",
+  "pnpm-lock.yaml",
+];
 
 /** Folders count too: their time is that of the last file that came or went. */
 function newestSource(): number {

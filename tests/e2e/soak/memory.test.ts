@@ -10,8 +10,11 @@ afterAll(() => host.stop());
 
 const CLIENTS = 4;
 
+/** Of the front and all executors. */
 function residentMb(): number {
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${host.pid}/status`, "utf8"))?.[1]) / 1_024;
+  const { front = 0, executors } = host.pids;
+  const ofOne = (pid: number) => Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1_024;
+  return [front, ...executors].reduce((sum, pid) => sum + ofOne(pid), 0);
 }
 
 /** One-off executions, every second one of code that was never seen. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { Services } from "../../../workers/do/src/capabilities.ts";
 import { GuestSurface } from "../../../workers/do/src/executor/guest-surface.ts";
 import { Control } from "../../../workers/do/src/executor/execute.ts";
+import { RunStop } from "../../../workers/do/src/executor/isolate-runner.ts";
 import { RunHost } from "../../../workers/do/src/executor/run.ts";
 import { supportFor, workerCode } from "../../../workers/do/src/executor/isolate.ts";
 import { policy } from "../../../workers/do/src/policy.ts";
@@ -27,7 +28,8 @@ function namesOf(target: { prototype: object }): string[] {
 describe("what can be reached is a list", () => {
   it.each([
     ["what code gets as env.DO", GuestSurface, [...SERVICES, "execute", "whoami"]],
-    ["what the harness gets", RunHost, ["DO", "log", "stopped"]],
+    ["what the harness gets", RunHost, ["DO", "log"]],
+    ["what it hears its end by", RunStop, ["stopped"]],
     ["a session", Session, [...SERVICES, "authenticate", "execute", "executions", "whoami"]],
     ["the executions of a tenant", ExecutionsCapability, ["cancel", "get", "list"]],
     ["the handle of a running execution", Control, ["cancel", "logs"]],
@@ -46,11 +48,11 @@ describe("what can be reached is a list", () => {
     expect((await bindingFor("tenant").execute({ code })).result).toEqual(names);
   });
 
-  const made = (code: string) => workerCode(code, policy(ROOT).limits, supportFor(code));
+  const made = (code: string) => workerCode(code, policy(ROOT).limits, supportFor(code, true));
 
   it("an isolate is made of three modules, without environment and without network", () => {
     const code = made("export default 1");
-    expect(Object.keys(code.modules)).toEqual(["harness.js", "guard.js", "user.js"]);
+    expect(Object.keys(code.modules)).toEqual(["harness.js", "user.js", "guard.js"]);
     expect(code).toMatchObject({ env: {}, allowExperimental: false, mainModule: "harness.js" });
     // Left out, it would mean the whole network.
     expect(code.globalOutbound).toBeNull();
@@ -59,8 +61,8 @@ describe("what can be reached is a list", () => {
   it("and of two more, for code that can use them", () => {
     expect(Object.keys(made("console.log(new Response())").modules)).toEqual([
       "harness.js",
-      "guard.js",
       "user.js",
+      "guard.js",
       "console.js",
       "respond.js",
     ]);

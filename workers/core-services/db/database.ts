@@ -1,8 +1,8 @@
-import { DurableObject } from "cloudflare:workers";
 import { DoError } from "../../../sdk/src/errors.ts";
 import { encodeValue, type EncodedValue } from "../../../sdk/src/values.ts";
 import { byteLength } from "../shared/hash.ts";
 import { once, type OnceKey } from "../shared/once.ts";
+import { RecallingObject } from "../shared/recall.ts";
 import { DB_LIMITS, type Entity, type SqlValue } from "./schema.ts";
 import { checkStatement } from "./statement.ts";
 
@@ -43,7 +43,7 @@ const CREATE_DOCUMENTS = `
   ) WITHOUT ROWID, STRICT`;
 
 /** One tenant's database. No other tenant has a name that leads here, so there is nothing to filter and nothing to forge. */
-export class Database extends DurableObject {
+export class Database extends RecallingObject {
   readonly #sql: SqlStorage;
 
   constructor(ctx: DurableObjectState, env: Cloudflare.Env) {

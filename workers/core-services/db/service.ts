@@ -1,12 +1,12 @@
 import type { Implementation } from "../shared/method.ts";
 import { onceKey } from "../shared/once.ts";
-import type { Database } from "./database.ts";
+import type { DatabaseStub } from "./calls.ts";
 import type { dbDefinition } from "./schema.ts";
 
 const DEFAULT_LIST_ITEMS = 100;
 
 /** What a principal may call, on the database of the tenant that `database` is. */
-export function dbService(database: DurableObjectStub<Database>, nowMs: () => number): Implementation<typeof dbDefinition> {
+export function dbService(database: DatabaseStub, nowMs: () => number): Implementation<typeof dbDefinition> {
   return {
     get: (collection, id) => database.get(collection, id),
     list: (collection, options) => database.list(collection, options?.limit ?? DEFAULT_LIST_ITEMS, options?.cursor ?? ""),

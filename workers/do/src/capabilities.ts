@@ -1,3 +1,4 @@
+import { databaseOf } from "#seam";
 import { RpcTarget } from "cloudflare:workers";
 import { dbDefinition } from "../../core-services/db/schema.ts";
 import { dbService } from "../../core-services/db/service.ts";
@@ -9,13 +10,20 @@ import { DoError, nearest, publicError } from "./errors.ts";
 import { allows, type Policy } from "./policy.ts";
 import type { Principal } from "./principal.ts";
 
+/** What is known of a call before it runs. */
+export interface MeteredCall {
+  readonly service: ServiceName;
+  readonly method: string;
+  readonly access: "read" | "write";
+}
+
 /** Counts, times and records each call, and refuses it when its time is over. */
 export interface Meter {
-  call<T>(service: ServiceName, method: string, run: () => Promise<T>): Promise<T>;
+  call<T>(call: MeteredCall, run: () => Promise<T>): Promise<T>;
 }
 
 /** For callers whose calls are requests of their own, which nothing bounds but the request. */
-export const UNMETERED: Meter = { call: (_service, _method, run) => run() };
+export const UNMETERED: Meter = { call: (_call, run) => run() };
 
 /** On whose behalf a call is made, and what bounds it. Held by capabilities, never passed by a caller. */
 export interface Authority {
@@ -54,7 +62,7 @@ export async function invoke(
     );
   }
   const { policy, principal, meter } = authority;
-  return meter.call(service, method, async () => {
+  return meter.call({ service, method, access: found.access }, async () => {
     const args = parseArguments(service, method, found, sent);
     const resource = found.resource?.(args) ?? "*";
     if (!allows(policy.scopes, service, found.access, resource)) {
@@ -99,7 +107,7 @@ function openService(authority: Authority, service: ServiceName): ServiceDefinit
 function implementation(env: Cloudflare.Env, principal: Principal, service: ServiceName): Map<string, Handler> {
   switch (service) {
     case "db":
-      return handlers(dbService(env.DATABASE.getByName(principal.tenant), Date.now));
+      return handlers(dbService(databaseOf(env, principal.tenant), Date.now));
     default:
       return new Map();
   }

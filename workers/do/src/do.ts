@@ -1,7 +1,7 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { SERVICES, type ExecutionAnswer, type WhoAmI } from "../../../sdk/src/types.ts";
 import { RootKeyAuthenticator } from "./authenticate.ts";
-import { executorOf } from "./executor/seam.ts";
+import { executorOf } from "#seam";
 import { handle } from "./http/app.ts";
 import { principalFromProps } from "./principal.ts";
 import { Session, type ExecutionsCapability, type OnEvent, type SessionDeps } from "./session.ts";

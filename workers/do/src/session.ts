@@ -78,10 +78,9 @@ export class Session extends Services {
   static async tryExecutor(session: Session): Promise<void> {
     const { executor, now } = session.#deps;
     const job = parseJob({ code: "return 1" }, policy(ROOT));
-    const { conclusion } = await new Run({ job, tier: ROOT.tier, now, onLog: () => {}, beforeCall: () => Promise.resolve() }).execute(
-      executor,
-      new Nothing(),
-    );
+    const enter = () => executor.enter({ executionId: "ready", tenant: ROOT.tenant, depth: 0, limits: job.limits });
+    const run = new Run({ job, tier: ROOT.tier, now, onLog: () => {}, beforeCall: () => Promise.resolve() });
+    const { conclusion } = await run.execute(await enter(), enter, new Nothing());
     if (conclusion.outcome !== "ok")
       throw new DoError("UNAVAILABLE", "Cannot run code now", { reason: conclusion.outcome, retryAfterMs: 1_000 });
   }

@@ -81,6 +81,17 @@ export class Executions extends DurableObject {
     return { kind: "run" };
   }
 
+  /** An execution that begun and found no place to run in: its row and its keys are free again. */
+  withdraw(id: string): void {
+    const running = this.#running.get(id);
+    if (!running) return;
+    this.#running.delete(id);
+    running.control[Symbol.dispose]();
+    this.#leaveFlight(running.begin);
+    this.#sql.exec("DELETE FROM idempotency WHERE execution_id = ?", id);
+    this.#sql.exec("DELETE FROM executions WHERE id = ?", id);
+  }
+
   finish(entry: FinishEntry): void {
     const running = this.#running.get(entry.id);
     this.#running.delete(entry.id);
@@ -235,6 +246,10 @@ export class Executions extends DurableObject {
         this.#sql.exec("INSERT OR REPLACE INTO cache VALUES (?, ?, ?)", cache.hash, id, endedMs + cache.ttlSeconds * 1_000);
       }
     }
+    this.#leaveFlight({ cache });
+  }
+
+  #leaveFlight({ cache }: Pick<BeginEntry, "cache">): void {
     if (!cache) return;
     this.#inFlight.get(cache.hash)?.resolve();
     this.#inFlight.delete(cache.hash);

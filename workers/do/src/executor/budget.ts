@@ -1,6 +1,6 @@
-import type { ServiceCall, ServiceName } from "../../../../sdk/src/types.ts";
+import type { ServiceCall } from "../../../../sdk/src/types.ts";
 import { toDoError } from "../../../../sdk/src/errors.ts";
-import type { Meter } from "../capabilities.ts";
+import type { Meter, MeteredCall } from "../capabilities.ts";
 import { DoError } from "../errors.ts";
 
 /** How deep `env.DO.execute` may nest, the root being 0. */
@@ -54,6 +54,8 @@ export class ExecutionMeter implements Meter {
   readonly calls: ServiceCall[] = [];
   /** Calls that this execution made, those over the budget not counted. */
   count = 0;
+  /** Whether it may have changed anything: then it is never run a second time. */
+  hasWritten = false;
   readonly #options: MeterOptions;
   #open = true;
   #inFlight = 0;
@@ -63,8 +65,8 @@ export class ExecutionMeter implements Meter {
     this.#options = options;
   }
 
-  async call<T>(service: ServiceName, method: string, run: () => Promise<T>): Promise<T> {
-    this.take();
+  async call<T>({ service, method, access }: MeteredCall, run: () => Promise<T>): Promise<T> {
+    this.take(access);
     if (this.#inFlight >= MAX_IN_FLIGHT_CALLS) await new Promise<void>((resolve) => void this.#waiting.push(resolve));
     this.#inFlight++;
     const { elapsedMs, beforeCall } = this.#options;
@@ -86,8 +88,9 @@ export class ExecutionMeter implements Meter {
   }
 
   /** Takes one call from the budget; the one over it ends the execution. */
-  take(): void {
+  take(access: MeteredCall["access"]): void {
     this.#check();
+    if (access === "write") this.hasWritten = true;
     const { budget, onExceeded } = this.#options;
     if (budget.calls >= budget.maxCalls) {
       onExceeded();

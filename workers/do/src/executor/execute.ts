@@ -6,7 +6,7 @@ import { onceKey } from "../../../core-services/shared/once.ts";
 import type { Authority } from "../capabilities.ts";
 import { DoError } from "../errors.ts";
 import type { BeginEntry, RunControl } from "../executions/schema.ts";
-import type { Executor } from "./executor.ts";
+import type { Executor, Place } from "./executor.ts";
 import { GuestSurface } from "./guest-surface.ts";
 import { HARNESS_MODULE } from "./guest.generated.ts";
 import { Recording } from "./recording.ts";
@@ -21,6 +21,9 @@ export interface ExecuteDeps {
   /** Keeps work alive when the caller goes away: what has started is run to its end and recorded. */
   readonly waitUntil: (work: Promise<unknown>) => void;
 }
+
+/** Longer than an execution waits for its place and its record in all. */
+const MOST_WAIT_MS = 60_000;
 
 /** The execution that starts another one. */
 export interface Parent {
@@ -64,24 +67,35 @@ async function admit(deps: ExecuteDeps, caller: Caller, job: Job, observer: Obse
   );
   const recording = new Recording(deps.env.EXECUTIONS.getByName(caller.principal.tenant), entry, new Control(run));
   const isKeyed = entry.once !== undefined || entry.cache !== undefined;
-  if (isKeyed || observer.sharesId) {
+  const isNamed = isKeyed || observer.sharesId;
+  if (isNamed) {
     const admission = await recording.begin();
     if (admission.kind === "answer") return admission.cacheHit ? asCacheHit(admission.answer) : admission.answer;
-  } else {
-    // What cannot be recorded does not go on.
-    recording.beginLater(() => run.stop("cancelled"));
   }
+  const enter = () =>
+    deps.executor.enter({ executionId: id, tenant: caller.principal.tenant, depth: parent ? parent.depth + 1 : 0, limits: job.limits });
+  const place = await enter().catch(async (error: unknown) => {
+    if (isNamed) await recording.withdraw();
+    throw error;
+  });
+  // What cannot be recorded does not go on.
+  if (!isNamed) recording.beginLater(() => run.stop("cancelled"));
   run.start();
   observer.started(id);
   parent?.run.adopt(run);
   const self: Parent = { id, depth: parent ? parent.depth + 1 : 0, run };
-  const work = runAndRecord(deps, caller, job, self, recording, isKeyed);
+  const work = runAndRecord({ ...deps, place, enter }, caller, job, self, recording, isKeyed);
   deps.waitUntil(work.catch(() => undefined));
   return work;
 }
 
+interface Places {
+  readonly place: Place;
+  readonly enter: () => Promise<Place>;
+}
+
 async function runAndRecord(
-  deps: ExecuteDeps,
+  deps: ExecuteDeps & Places,
   caller: Caller,
   job: Job,
   self: Parent,
@@ -92,7 +106,7 @@ async function runAndRecord(
   const authority = { ...caller, services: job.services, meter: run.meter };
   const asGuest: Caller = { ...caller, policy: { ...caller.policy, services: job.services } };
   const surface = new GuestSurface(deps.env, authority, (request) => execute(deps, asGuest, request, SILENT, self));
-  const { conclusion, ...record } = await run.execute(deps.executor, surface);
+  const { conclusion, ...record } = await run.execute(deps.place, deps.enter, surface);
   const answer = toAnswer(id, job, { conclusion, ...record });
   await recording.finish({
     id,
@@ -153,7 +167,7 @@ async function beginEntry(
     id,
     parentId: parent?.id,
     startedMs: nowMs,
-    deadlineMs: nowMs + limits.wallMs + 5_000,
+    deadlineMs: nowMs + limits.wallMs + MOST_WAIT_MS,
     principal,
     language: job.language,
     code: job.code,

@@ -12,20 +12,51 @@ export type Ending =
   | { kind: "threw"; error: ExecutionError }
   | { kind: "compile-error"; error: ExecutionError }
   | { kind: "cpu-exceeded"; spentMs: number; logs: LogBatch; error: ExecutionError }
-  | { kind: "result-too-large"; resultBytes: number };
+  | { kind: "result-too-large"; resultBytes: number }
+  /** Its process was ended. By whom it was is the supervisor's word; `host` is a run that the host itself gave up. */
+  | { kind: "killed"; by: "cpu" | "memory" | "host"; logs: LogBatch };
 
 export interface Report {
   ending: Ending;
+  /** Whether the isolate has called its runner: then its code was loaded, whatever an error says. */
+  hasRun: boolean;
   compileMs: number;
   /** The guest's own estimate in one process; measured by the operating system where executors are processes. */
   cpuMs: number;
+  /** Most memory that the run had taken, where the operating system was asked. */
+  memoryMb?: number;
+}
+
+/** Who wants to run code, for those who decide when. */
+export interface Entry {
+  readonly executionId: string;
+  readonly tenant: string;
+  /** 0 for an execution that a caller started. */
+  readonly depth: number;
+  readonly limits: Pick<Job["limits"], "wallMs" | "cpuMs" | "memoryMb">;
 }
 
 /**
  * What runs isolates. In one process it is the process itself (`InProcessExecutor`); where executions can be killed, a
- * pool of processes. The same tests must hold for both.
+ * pool of processes (`PooledExecutor`). The same tests hold for both.
  */
 export interface Executor {
+  /** Waits for a place to run in. @throws DoError RATE_LIMITED, UNAVAILABLE, with `retryAfterMs` */
+  enter(entry: Entry): Promise<Place>;
+}
+
+/** Room for one run. It is left by running, or by `leave()`. */
+export interface Place {
+  readonly queueMs: number;
   /** Runs a program to its end. A rejection means that the run was lost, and nothing else. */
-  run(program: Program, host: GuestHost): Promise<Report>;
+  run(program: Program, host: GuestHost, stop: Stop): Promise<Report>;
+  leave(): Promise<void>;
+}
+
+/** How a run is told to end. */
+export interface Stop {
+  /** The code is told, and has a moment left (`GRACE_MS`). */
+  readonly asked: Promise<string>;
+  /** The moment is over: what still runs is ended where that is possible. */
+  readonly given: Promise<unknown>;
 }

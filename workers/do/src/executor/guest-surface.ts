@@ -24,7 +24,7 @@ export class GuestSurface extends Services {
 
   /** Runs code from code, within the root's budget. */
   async execute(request: unknown): Promise<ExecutionAnswer> {
-    this.#authority.meter.take();
+    this.#authority.meter.take("write");
     return decodeAnswer(JSON.parse(await this.#execute(request)));
   }
 

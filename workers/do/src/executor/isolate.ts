@@ -16,8 +16,8 @@ export const MAIN_MODULE = "harness.js";
 export const USER_MODULE = "user.js";
 
 /** What of the harness the code can have a use for: each kilobyte of module costs a fresh isolate 0.035 ms. */
-export function supportFor(userModule: string): Support {
-  return { console: /\bconsole\b/.test(userModule), respond: /\b(?:fetch|Response)\b/.test(userModule) };
+export function supportFor(userModule: string, guard: boolean): Support {
+  return { guard, console: /\bconsole\b/.test(userModule), respond: /\b(?:fetch|Response)\b/.test(userModule) };
 }
 
 /** What the Worker Loader makes an isolate from. Pure; every member that could grant something is written out. */
@@ -29,8 +29,8 @@ export function workerCode(userModule: string, limits: Limits, support: Support)
     mainModule: MAIN_MODULE,
     modules: {
       [MAIN_MODULE]: HARNESS_MODULE,
-      "guard.js": GUARD_MODULE,
       [USER_MODULE]: userModule,
+      ...(support.guard ? { "guard.js": GUARD_MODULE } : {}),
       ...(support.console ? { "console.js": CONSOLE_MODULE } : {}),
       ...(support.respond ? { "respond.js": RESPOND_MODULE } : {}),
     },

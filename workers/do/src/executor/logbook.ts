@@ -35,6 +35,14 @@ export class Logbook {
     }
   }
 
+  /** Forgets all: the run is lost and begins again. */
+  restart(): void {
+    this.entries.length = 0;
+    this.bytes = 0;
+    this.truncated = false;
+    this.#received = 0;
+  }
+
   #push(entry: LogEntry): void {
     this.entries.push(entry);
     this.bytes += byteLength(entry.message);

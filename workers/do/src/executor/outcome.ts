@@ -12,7 +12,8 @@ export interface Witnessed {
   readonly ending: Ending | undefined;
   /** Whether the isolate has called the host: then its code was loaded, whatever an error says. */
   readonly hasRun: boolean;
-  readonly wallMs: number;
+  /** CPU time that it can have used at most: measured by the operating system, else the time that passed. */
+  readonly mostCpuMs: number;
   readonly limits: Limits;
   readonly tier: string;
 }
@@ -38,9 +39,23 @@ export function conclude(seen: Witnessed): Conclusion {
         ? tooLarge(ending.resultBytes, seen)
         : endedItself({ code: "THREW", name: "Error", message: "" });
     case "cpu-exceeded":
-      // The guard speaks from inside the isolate. CPU time cannot be more than the time that has passed.
-      if (seen.wallMs < limits.cpuMs) return endedItself(ending.error);
+      // The guard speaks from inside the isolate.
+      if (seen.mostCpuMs < limits.cpuMs) return endedItself(ending.error);
       return { outcome: "cpu-exceeded", error: { ...ending.error, ...limitError("cpu", `cpuMs is ${limits.cpuMs}`, seen.tier) } };
+    case "killed":
+      return killed(ending.by, seen);
+  }
+}
+
+/** What the supervisor says of a process that it ended. */
+function killed(by: Extract<Ending, { kind: "killed" }>["by"], { limits, tier }: Witnessed): Conclusion {
+  switch (by) {
+    case "cpu":
+      return { outcome: "cpu-exceeded", error: limitError("cpu", `cpuMs is ${limits.cpuMs}`, tier) };
+    case "memory":
+      return { outcome: "memory-exceeded", error: limitError("memory", `memoryMb is ${limits.memoryMb}`, tier) };
+    case "host":
+      return { outcome: "lost", error: lost() };
   }
 }
 
@@ -94,7 +109,13 @@ function limitReached(stop: StopReason, { limits, tier }: Witnessed): Conclusion
   }
 }
 
-const LIMIT_CODES = { time: "TIMEOUT", cpu: "LIMIT_EXCEEDED", calls: "LIMIT_EXCEEDED", result: "TOO_LARGE" } as const;
+const LIMIT_CODES = {
+  time: "TIMEOUT",
+  cpu: "LIMIT_EXCEEDED",
+  memory: "LIMIT_EXCEEDED",
+  calls: "LIMIT_EXCEEDED",
+  result: "TOO_LARGE",
+} as const;
 
 function limitError(what: keyof typeof LIMIT_CODES, limit: string, tier: string): ExecutionError {
   return {

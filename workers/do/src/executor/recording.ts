@@ -33,6 +33,13 @@ export class Recording {
     this.#timer = setTimeout(() => void this.begin().catch(onFailure), BEGIN_AFTER_MS);
   }
 
+  /** What has begun did not run: as if it had not been asked for. */
+  async withdraw(): Promise<void> {
+    if (!this.#begun) return;
+    await this.#begun;
+    await this.#store.withdraw(this.#entry.id);
+  }
+
   async finish(entry: FinishEntry): Promise<void> {
     clearTimeout(this.#timer);
     if (!this.#begun) return this.#store.record(this.#entry, entry);

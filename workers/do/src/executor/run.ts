@@ -1,11 +1,14 @@
 import { RpcTarget } from "cloudflare:workers";
 import type { LogEntry, ServiceCall, Usage } from "../../../../sdk/src/types.ts";
 import { Budget, ExecutionMeter } from "./budget.ts";
-import type { Ending, Executor, Report } from "./executor.ts";
+import type { Place, Report } from "./executor.ts";
 import { GRACE_MS, type GuestHost } from "./guest/protocol.ts";
 import { Logbook } from "./logbook.ts";
 import { conclude, type Conclusion, type StopReason } from "./outcome.ts";
 import type { Job } from "./request.ts";
+
+/** A program that takes its executor with it each time must not do so for ever. */
+const MAX_ATTEMPTS = 3;
 
 /** What is known of a run while it runs and after. */
 export interface RunRecord {
@@ -16,19 +19,14 @@ export interface RunRecord {
   readonly truncated: string[];
 }
 
-/** What the isolate is called with. RPC exposes these three names and no other. */
+/** What the isolate is called with. RPC exposes these two names and no other. */
 export class RunHost extends RpcTarget implements GuestHost {
   readonly #logbook: Logbook;
-  readonly #stopped: Promise<string>;
   readonly #surface: RpcTarget;
 
-  readonly #onRun: () => void;
-
-  constructor(logbook: Logbook, stopped: Promise<string>, surface: RpcTarget, onRun: () => void) {
+  constructor(logbook: Logbook, surface: RpcTarget) {
     super();
-    this.#onRun = onRun;
     this.#logbook = logbook;
-    this.#stopped = stopped;
     this.#surface = surface;
   }
 
@@ -38,12 +36,6 @@ export class RunHost extends RpcTarget implements GuestHost {
 
   async log(batch: unknown): Promise<void> {
     this.#logbook.add(batch);
-  }
-
-  stopped(): Promise<string> {
-    // The harness asks before it imports the code.
-    this.#onRun();
-    return this.#stopped;
   }
 }
 
@@ -71,7 +63,7 @@ export class Run {
   readonly #children = new Set<Run>();
   #stop: StopReason | undefined;
   #isOver = false;
-  #hasRun = false;
+  #queueMs = 0;
 
   /** @param shared the root's budget, for an execution that an execution started */
   constructor({ job, tier, now, onLog, beforeCall }: RunOptions, shared?: Budget) {
@@ -120,24 +112,40 @@ export class Run {
     setTimeout(() => this.#graceOver.resolve(undefined), GRACE_MS);
   }
 
-  /** Runs to the end, whatever that is. `surface` is what the code gets as `env.DO`. */
-  async execute(executor: Executor, surface: RpcTarget): Promise<RunRecord> {
-    // Stopped before it started: by a parent that was over.
-    if (this.#stop) return this.#record(undefined, this.elapsedMs());
+  /**
+   * Runs to the end, whatever that is, in `place` and, when that is lost with nothing written, in others.
+   * `surface` is what the code gets as `env.DO`.
+   */
+  async execute(place: Place, another: () => Promise<Place>, surface: RpcTarget): Promise<RunRecord> {
+    // Stopped before it started: by a parent that was over, or while it waited.
+    if (this.#stop) {
+      await place.leave();
+      return this.#record(undefined, this.elapsedMs());
+    }
     const timer = setTimeout(() => this.stop("timeout"), this.#job.limits.wallMs);
-    const host = new RunHost(this.#logbook, this.#stopped.promise, surface, () => void (this.#hasRun = true));
-    const running = executor.run(this.#job, host).catch((error: unknown) => {
-      console.error(
-        JSON.stringify({ level: "error", event: "executor-lost", error: error instanceof Error ? error.stack : String(error) }),
-      );
-      return undefined;
-    });
-    const report = await Promise.race([running, this.#graceOver.promise]);
+    const report = await this.#runUntilKept(place, another, surface);
     clearTimeout(timer);
     const wallMs = this.elapsedMs();
     this.#close();
-    if (report?.ending.kind === "cpu-exceeded") this.#logbook.add(report.ending.logs);
+    if (report && "logs" in report.ending) this.#logbook.add(report.ending.logs);
     return this.#record(report, wallMs);
+  }
+
+  /** A run that was lost and had written nothing is run again. @returns undefined when it stays lost */
+  async #runUntilKept(first: Place, another: () => Promise<Place>, surface: RpcTarget): Promise<Report | undefined> {
+    let place = first;
+    for (let attempt = 1; ; attempt++) {
+      this.#queueMs += place.queueMs;
+      const host = new RunHost(this.#logbook, surface);
+      try {
+        return await place.run(this.#job, host, { asked: this.#stopped.promise, given: this.#graceOver.promise });
+      } catch (error) {
+        logLost(error, attempt);
+        if (this.#stop || this.meter.hasWritten || attempt === MAX_ATTEMPTS) return undefined;
+        this.#logbook.restart();
+        place = await another();
+      }
+    }
   }
 
   /** Nothing that the code left behind can do anything from here on. */
@@ -148,16 +156,24 @@ export class Run {
   }
 
   #record(report: Report | undefined, wallMs: number): RunRecord {
-    const ending: Ending | undefined = report?.ending;
-    const conclusion = conclude({ stop: this.#stop, ending, hasRun: this.#hasRun, wallMs, limits: this.#job.limits, tier: this.#tier });
+    // No isolate has used more CPU time than has passed, whatever it says.
+    const cpuMs = Math.min(report?.cpuMs ?? 0, wallMs);
+    const conclusion = conclude({
+      stop: this.#stop,
+      ending: report?.ending,
+      hasRun: report?.hasRun ?? false,
+      mostCpuMs: report?.memoryMb === undefined ? wallMs : cpuMs,
+      limits: this.#job.limits,
+      tier: this.#tier,
+    });
     return {
       conclusion,
       usage: {
-        queueMs: 0,
+        queueMs: round(this.#queueMs),
         compileMs: round(report?.compileMs ?? 0),
         wallMs: round(wallMs),
-        // No isolate has used more CPU time than has passed, whatever it says.
-        cpuMs: round(Math.min(report?.cpuMs ?? 0, wallMs)),
+        cpuMs: round(cpuMs),
+        ...(report?.memoryMb === undefined ? {} : { memoryMb: round(report.memoryMb) }),
         calls: this.meter.count,
         logBytes: this.#logbook.bytes,
         resultBytes: conclusion.outcome === "ok" ? conclusion.resultBytes : 0,
@@ -167,6 +183,11 @@ export class Run {
       truncated: this.#logbook.truncated ? ["logs"] : [],
     };
   }
+}
+
+function logLost(error: unknown, attempt: number): void {
+  const said = error instanceof Error ? error.message : String(error);
+  console.error(JSON.stringify({ level: "error", event: "executor-lost", attempt, error: said }));
 }
 
 function round(ms: number): number {

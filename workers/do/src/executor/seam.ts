@@ -1,12 +1,22 @@
+import type { DatabaseStub } from "../../../core-services/db/calls.ts";
 import type { Executor } from "./executor.ts";
 import { InProcessExecutor } from "./in-process.ts";
 
 /**
- * The one place where Cloudflare and your own machine differ: what runs isolates. Made once per isolate of do, for it
- * keeps what it compiled.
+ * One of the two sides of the place where Cloudflare and your own machine differ: here all is in one script. The other
+ * is `seam.host.ts`; which of them `#seam` means is a condition of the bundle (package.json `imports`).
  */
 let executor: Executor | undefined;
 
+/** What runs isolates. Made once per isolate of do, for it keeps what it compiled. */
 export function executorOf(env: Cloudflare.Env): Executor {
   return (executor ??= new InProcessExecutor(env.LOADER));
 }
+
+/** A tenant's database. No other name leads to it. */
+export function databaseOf(env: Cloudflare.Env, tenant: string): DatabaseStub {
+  return env.DATABASE.getByName(tenant);
+}
+
+/** Whether all that do needs beside code that runs is there. @throws DoError UNAVAILABLE */
+export async function checkHost(_env: Cloudflare.Env): Promise<void> {}

@@ -1,11 +1,10 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { decodeValue, encodeSettled } from "../../../../../sdk/src/values.ts";
 import { describeError } from "./describe.ts";
-import { arm, overAt, spent } from "./guard.ts";
 import { Logs } from "./logs.ts";
 import { silenceConsole } from "./silence.ts";
 import type { GuestLog } from "./console.ts";
-import { CPU_MARK, GRACE_MS, type GuestHost, type GuestJob } from "./protocol.ts";
+import { CPU_MARK, GRACE_MS, type GuestHost, type GuestJob, type GuestStop } from "./protocol.ts";
 
 const { setTimeout, JSON, Error, TypeError, Response } = globalThis;
 const { parse, stringify } = JSON;
@@ -13,27 +12,37 @@ let started = false;
 
 /** Imports the code, calls it, and answers what it answered. All that it says is the guest's word. */
 export default class Harness extends WorkerEntrypoint {
-  async run(job: GuestJob, host: GuestHost): Promise<string> {
+  async run(job: GuestJob, host: GuestHost, runner: GuestStop): Promise<string> {
     if (started) throw new Error("An isolate runs one execution");
     started = true;
     const abort = this.ctx.abort.bind(this.ctx);
     const waitUntil = this.ctx.waitUntil.bind(this.ctx);
-    const logs = new Logs(host, job.limits.logBytes);
+    const guard = job.support.guard ? await import("./guard.ts") : undefined;
+    const spent = () => guard?.spent() ?? 0;
+    const logs = new Logs(host, job.limits.logBytes, job.mirrorLogs ? console.log.bind(console) : undefined);
     const write = job.captureConsole ? (log: GuestLog) => logs.add(log) : () => {};
     if (job.support.console) (await import("./console.ts")).captureConsole(write);
     else silenceConsole();
     const stop = new AbortController();
     // A timer, because a context that has ended has none: only what the code left running is still there to be ended.
-    const end = (reason: string) => void setTimeout(() => abort(new Error(reason)), reason === "ended" ? 0 : GRACE_MS);
-    host.stopped().then(
+    const end = (reason: string) => {
+      try {
+        setTimeout(() => abort(new Error(reason)), reason === "ended" ? 0 : GRACE_MS);
+      } catch {
+        // The code has taken every timer that there is.
+        abort(new Error(reason));
+      }
+    };
+    runner.stopped().then(
       (reason) => {
         stop.abort(new Error(reason));
         end(reason);
       },
       () => end("ended"),
     );
-    const exceeded = () => abort(new Error(CPU_MARK + stringify({ spentMs: spent(), logs: logs.unacknowledged(), stack: overAt() })));
-    if (job.guard) arm(job.limits.cpuMs, exceeded);
+    const exceeded = () =>
+      abort(new Error(CPU_MARK + stringify({ spentMs: spent(), logs: logs.unacknowledged(), stack: guard?.overAt() })));
+    guard?.arm(job.limits.cpuMs, exceeded);
     try {
       const input = decodeValue({ value: job.input === "" ? undefined : parse(job.input), types: job.inputTypes });
       const env = { DO: host.DO };
@@ -50,7 +59,7 @@ export default class Harness extends WorkerEntrypoint {
       if (text.length > job.limits.resultBytes) return stringify({ ok: false, resultBytes: text.length, cpuMs: spent() });
       return `${stringify({ ok: true, types: encoded.types, hasValue: text !== "", cpuMs: spent() })}\n${text}`;
     } catch (error) {
-      if (overAt() !== undefined) exceeded();
+      if (guard?.overAt() !== undefined) exceeded();
       await logs.flush();
       return stringify({ ok: false, error: describeError(error), cpuMs: spent() });
     }

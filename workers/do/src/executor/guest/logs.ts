@@ -7,6 +7,7 @@ import { MAX_LOG_ENTRIES, type GuestHost, type LogBatch } from "./protocol.ts";
  */
 export class Logs {
   readonly #host: GuestHost;
+  readonly #mirror: ((line: string) => void) | undefined;
   #room: number;
   #entriesLeft = MAX_LOG_ENTRIES + 1;
   #kept: GuestLog[] = [];
@@ -15,8 +16,10 @@ export class Logs {
   #sent = 0;
   #sending: Promise<void> = Promise.resolve();
 
-  constructor(host: GuestHost, maxBytes: number) {
+  /** @param mirror gets each log at once, in words of `level message` */
+  constructor(host: GuestHost, maxBytes: number, mirror: ((line: string) => void) | undefined) {
     this.#host = host;
+    this.#mirror = mirror;
     // One over each limit is let through, so that the host sees that there was more.
     this.#room = maxBytes + 1;
   }
@@ -24,8 +27,10 @@ export class Logs {
   add({ level, message }: GuestLog): void {
     if (this.#room <= 0 || this.#entriesLeft-- <= 0) return;
     if (this.#sent === this.#kept.length) queueMicrotask(() => void this.flush());
-    this.#kept.push({ level, message: message.slice(0, this.#room) });
+    const kept = message.slice(0, this.#room);
+    this.#kept.push({ level, message: kept });
     this.#room -= message.length;
+    this.#mirror?.(`${level} ${kept}`);
   }
 
   /** What the host may not have yet. */

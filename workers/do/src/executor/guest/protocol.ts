@@ -4,6 +4,8 @@ import type { GuestLog } from "./console.ts";
 
 /** The modules of the harness that are there only for code that can use them. */
 export interface Support {
+  /** The code looks at its clock, since nothing outside can stop it. */
+  guard: boolean;
   console: boolean;
   respond: boolean;
 }
@@ -16,9 +18,9 @@ export interface GuestJob {
   services: readonly ServiceName[];
   limits: Limits;
   captureConsole: boolean;
+  /** Whether each log is also written to the process's output at once: what a killed process said is found there. */
+  mirrorLogs: boolean;
   support: Support;
-  /** Whether the guard is in the code and must be armed. */
-  guard: boolean;
 }
 
 /** Logs in order; `from` is the index of the first, so that what is sent twice counts once. */
@@ -27,11 +29,15 @@ export interface LogBatch {
   entries: GuestLog[];
 }
 
-/** The host as the isolate sees it: three names, which a test compares with what there is. */
+/** The host as the isolate sees it: two names, which a test compares with what there is. */
 export interface GuestHost {
   /** The self-binding, limited to what this execution was granted. */
   readonly DO: Record<string, unknown>;
   log(batch: LogBatch): Promise<void>;
+}
+
+/** What runs the isolate, in the same process: one name. */
+export interface GuestStop {
   /** Settles when the run must stop, or is over. */
   stopped(): Promise<string>;
 }

@@ -1,0 +1,204 @@
+/** The processes of one host: a front, the stores, and the pools of executors and compilers. */
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { compilerConfig, executorConfig, frontConfig, storeConfig } from "./config/processes.ts";
+import { Control } from "./control.ts";
+import { Crashes } from "./crashes.ts";
+import type { DataFolder } from "./data-folder.ts";
+import type { Log } from "./log.ts";
+import { Pool } from "./pool/pool.ts";
+import type { Size } from "./pool/share.ts";
+import { accounting } from "./process/accounting.ts";
+import type { Confinement } from "./process/confine.ts";
+import { Kept } from "./process/kept.ts";
+import { startWorkerd, type WorkerdProcess } from "./process/workerd.ts";
+import type { RunFolder } from "./run-folder.ts";
+
+export interface FamilyOptions {
+  readonly data: DataFolder;
+  readonly folder: RunFolder;
+  readonly bundleDir: string;
+  readonly executors: Size;
+  /** The most memory that a tier may give an execution. */
+  readonly maxMemoryMb: number;
+  readonly confinement: Confinement;
+  readonly log: Log;
+  readonly newId: () => string;
+}
+
+const COMPILERS: Size = { min: 0, max: 1, reserve: 0 };
+const COMPILER_MEMORY_MB = 768;
+/** What a process may keep after a run: a fresh one has about 20 MB of its own, and the compiler 300 once it was used. */
+const MOST_IDLE_MB = { executor: 200, compiler: 600 };
+const now = () => performance.now();
+
+export class Family {
+  readonly #options: FamilyOptions;
+  readonly #folder: RunFolder;
+  readonly #crashes = new Crashes(now);
+  readonly #pools: { executor: Pool; compiler: Pool };
+  readonly #control: Control;
+  readonly #stores: readonly Kept[];
+  readonly #front: Kept;
+
+  constructor(options: FamilyOptions) {
+    this.#options = options;
+    this.#folder = options.folder;
+    const { data, executors, maxMemoryMb } = options;
+    this.#pools = {
+      executor: this.#pool("executor", executors, maxMemoryMb),
+      compiler: this.#pool("compiler", COMPILERS, COMPILER_MEMORY_MB),
+    };
+    this.#stores = Array.from({ length: data.shards }, (_, i) => this.#kept(`store-${i}`, () => {}));
+    this.#control = new Control({
+      pools: this.#pools,
+      stores: this.#stores,
+      check: () => this.#crashes.check(),
+    });
+    this.#front = this.#kept("front", () => {});
+  }
+
+  /** Settles when all serve. @throws Error with what a process said that did not start */
+  async open(): Promise<void> {
+    this.#configure();
+    await this.#control.listen(this.#folder.trustedSocket("supervisor"));
+    await Promise.all([this.#pools.executor.open(), this.#front.open(), ...this.#stores.map((store) => store.open())]);
+  }
+
+  /** Where the front listens. */
+  get frontSocket(): string {
+    return this.#folder.trustedSocket("front");
+  }
+
+  /** Settles when the front serves, also while it is being started again. */
+  get frontServing(): Promise<void> {
+    return this.#front.serving;
+  }
+
+  /** By kind: for those who want to see or to end one. */
+  get pids(): {
+    front: number | undefined;
+    stores: readonly (number | undefined)[];
+    executors: readonly number[];
+    compilers: readonly number[];
+  } {
+    return {
+      front: this.#front.pid,
+      stores: this.#stores.map(({ pid }) => pid),
+      executors: this.#pools.executor.pids,
+      compilers: this.#pools.compiler.pids,
+    };
+  }
+
+  /** At once, waiting for nothing. */
+  kill(): void {
+    const { front, stores, executors, compilers } = this.pids;
+    for (const pid of [front, ...stores, ...executors, ...compilers]) {
+      try {
+        if (pid !== undefined) process.kill(pid, "SIGKILL");
+      } catch {
+        // It has ended by itself.
+      }
+    }
+  }
+
+  /** What runs gets `withinMs` to end; 0 is at once. */
+  async close(withinMs: number): Promise<void> {
+    await this.#front.stop(withinMs > 0 ? "SIGTERM" : "SIGKILL", withinMs);
+    await Promise.all([
+      this.#pools.executor.close(),
+      this.#pools.compiler.close(),
+      ...this.#stores.map((store) => store.stop(withinMs > 0 ? "SIGTERM" : "SIGKILL", Math.min(withinMs, 5_000))),
+    ]);
+    this.#control.close();
+  }
+
+  #configure(): void {
+    const { data, bundleDir, executors, maxMemoryMb } = this.#options;
+    const folder = this.#folder;
+    const seats = (kind: "executor" | "compiler", count: number) =>
+      Array.from({ length: count }, (_, seat) => folder.seatSocket(kind, seat));
+    const front = frontConfig({
+      configDir: folder.trustedDir,
+      bundleDir,
+      storageDir: data.storageDir("front"),
+      supervisorSocket: folder.trustedSocket("supervisor"),
+      executorSockets: seats("executor", seatCount(executors)),
+      compilerSockets: seats("compiler", seatCount(COMPILERS)),
+      storeSockets: this.#stores.map((_, i) => folder.trustedSocket(`store-${i}`)),
+    });
+    folder.write(folder.trustedConfig("front"), front);
+    for (const [i] of this.#stores.entries()) {
+      folder.write(
+        folder.trustedConfig(`store-${i}`),
+        storeConfig({ configDir: folder.trustedDir, bundleDir }, data.storageDir(`store-${i}`)),
+      );
+    }
+    const executor = folder.codeDir("executor", bundleDir);
+    folder.write(join(executor, "executor.capnp"), executorConfig({ configDir: executor, bundleDir: executor }, maxMemoryMb));
+    const compiler = folder.codeDir("compiler", bundleDir);
+    folder.write(join(compiler, "compiler.capnp"), compilerConfig({ configDir: compiler, bundleDir: compiler }));
+  }
+
+  #kept(name: string, onEnd: () => void): Kept {
+    const { log } = this.#options;
+    return new Kept({ name, log, onEnd, start: () => this.#startTrusted(name), onCrash: (why) => this.#noteCrash(name, why) });
+  }
+
+  async #startTrusted(name: string): Promise<WorkerdProcess> {
+    const { data, log, confinement } = this.#options;
+    const socketPath = this.#folder.trustedSocket(name);
+    rmSync(socketPath, { force: true });
+    const started = await startWorkerd({
+      configPath: this.#folder.trustedConfig(name),
+      socketPath,
+      env: name === "front" ? { DO_ROOT_KEY: data.rootKey } : {},
+      confine: confinement.trusted,
+      onLine: (line) => log("debug", "said", { process: name, line }),
+      onError: (text) => log("debug", "said", { process: name, text }),
+    });
+    data.noteWriter(name, started.pid);
+    return started;
+  }
+
+  #pool(kind: "executor" | "compiler", size: Size, maxMemoryMb: number): Pool {
+    const { confinement, log, newId } = this.#options;
+    const boot = (seat: number, onLine: (line: string) => void) => {
+      this.#folder.prepareSeat(kind, seat, confinement.owner);
+      return startWorkerd({
+        configPath: join(this.#folder.path, kind, `${kind}.capnp`),
+        socketPath: this.#folder.seatSocket(kind, seat),
+        env: {},
+        confine: confinement.untrusted({
+          readable: join(this.#folder.path, kind),
+          writable: this.#folder.seatDir(kind, seat),
+          maxMemoryMb,
+        }),
+        onLine,
+        onError: (text) => log("debug", "said", { process: `${kind}-${seat}`, text }),
+      });
+    };
+    return new Pool({
+      name: kind,
+      size,
+      seats: seatCount(size),
+      mostIdleMb: MOST_IDLE_MB[kind],
+      maxMemoryMb,
+      boot,
+      accounting,
+      now,
+      newId,
+      log,
+      onCrash: (why) => this.#noteCrash(kind, why),
+    });
+  }
+
+  #noteCrash(process: string, why: string): void {
+    if (this.#crashes.note(process, why)) this.#options.log("error", "crash-loop", { process, why });
+  }
+}
+
+/** All at work, one spare, and as many that have been ended and are not gone yet. */
+function seatCount({ max, reserve }: Size): number {
+  return 2 * (max + reserve + 1);
+}

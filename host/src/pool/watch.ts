@@ -1,0 +1,29 @@
+/** What is to be done about a process, from what it uses. Pure. */
+import type { ProcessUsage } from "../process/accounting.ts";
+import { POOL_LIMITS } from "./limits.ts";
+import type { ActiveLease } from "./member.ts";
+
+/** Of a process that runs something. */
+export function judge(
+  { request, startedMs, cpuMs, peakMemoryMb }: ActiveLease,
+  nowMs: number,
+): "cpu" | "memory" | "ended" | "nice" | undefined {
+  const { limits } = request;
+  if (cpuMs > limits.cpuMs) return "cpu";
+  if (peakMemoryMb > limits.memoryMb) return "memory";
+  // The front has a clock of its own; this is for a lease that it forgot.
+  if (nowMs - startedMs > limits.wallMs + POOL_LIMITS.overdueMs) return "ended";
+  return cpuMs > POOL_LIMITS.niceAfterMs ? "nice" : undefined;
+}
+
+/** Of one that runs nothing: more CPU time than this is something that a run left. */
+export function isLeftBusy(usage: ProcessUsage, cpuAtReleaseMs: number): boolean {
+  return usage.cpuMs - cpuAtReleaseMs > POOL_LIMITS.restMs;
+}
+
+/** Why a process is gone that nobody ended. */
+export function fateOf(said: string, lease: ActiveLease | undefined): "memory" | "lost" {
+  if (/out of memory|OOM/i.test(said)) return "memory";
+  // The kernel's own killer, when the machine has no memory left, says nothing.
+  return lease && lease.peakMemoryMb > 0.8 * lease.request.limits.memoryMb ? "memory" : "lost";
+}

@@ -1,0 +1,103 @@
+import type { Log } from "../log.ts";
+import type { WorkerdProcess } from "./workerd.ts";
+
+export interface KeptOptions {
+  readonly name: string;
+  readonly start: () => Promise<WorkerdProcess>;
+  readonly log: Log;
+  /** Each time that it has ended unasked or did not start. */
+  readonly onCrash: (why: string) => void;
+  /** Each time that it has ended, asked or not. */
+  readonly onEnd: () => void;
+}
+
+const BACK_OFF_MS = 20;
+const MOST_BACK_OFF_MS = 5_000;
+/** A process that has served for so long starts again without delay. */
+const STEADY_MS = 10_000;
+
+/** A process that is started again whenever it ends, with a growing delay while it keeps ending. */
+export class Kept {
+  readonly #options: KeptOptions;
+  #process: WorkerdProcess | undefined;
+  #serving = Promise.withResolvers<void>();
+  #isStopping = false;
+  #ends = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: KeptOptions) {
+    this.#options = options;
+    this.#serving.promise.catch(() => undefined);
+  }
+
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  /** Settles when it serves, now or after its restart. */
+  get serving(): Promise<void> {
+    return this.#serving.promise;
+  }
+
+  /** Starts it for the first time. @throws Error when that fails */
+  async open(): Promise<void> {
+    await this.#start();
+  }
+
+  /** Ends it for another one. Settles when that serves. */
+  async restart(): Promise<void> {
+    const old = this.#process;
+    if (!old) return this.serving;
+    old.kill("SIGKILL");
+    await old.ended;
+    return this.serving;
+  }
+
+  /** Ends it for good. */
+  async stop(signal: NodeJS.Signals, withinMs: number): Promise<void> {
+    this.#isStopping = true;
+    clearTimeout(this.#timer);
+    const last = this.#process;
+    if (!last) return;
+    last.kill(signal);
+    const timer = setTimeout(() => last.kill("SIGKILL"), withinMs);
+    await last.ended;
+    clearTimeout(timer);
+  }
+
+  ping(timeoutMs: number): Promise<void> {
+    return this.#process ? this.#process.ping(timeoutMs) : Promise.reject(new Error("it is starting"));
+  }
+
+  async #start(): Promise<void> {
+    const { start, name, log, onCrash, onEnd } = this.#options;
+    const process = await start();
+    const startedMs = performance.now();
+    this.#process = process;
+    this.#serving.resolve();
+    void process.ended.then(({ code, signal }) => {
+      this.#process = undefined;
+      this.#serving = Promise.withResolvers();
+      onEnd();
+      if (this.#isStopping) return;
+      const how = signal ?? `exit code ${code}`;
+      log("warn", "process-ended", { process: name, how });
+      onCrash(`${name} ended: ${how}`);
+      if (performance.now() - startedMs > STEADY_MS) this.#ends = 0;
+      this.#startAgain();
+    });
+  }
+
+  #startAgain(): void {
+    const delayMs = this.#ends === 0 ? 0 : Math.min(BACK_OFF_MS * 2 ** this.#ends, MOST_BACK_OFF_MS);
+    this.#ends++;
+    this.#timer = setTimeout(() => {
+      this.#start().catch((error: unknown) => {
+        const why = error instanceof Error ? error.message : String(error);
+        this.#options.log("error", "process-did-not-start", { process: this.#options.name, why });
+        this.#options.onCrash(`${this.#options.name} did not start: ${why}`);
+        if (!this.#isStopping) this.#startAgain();
+      });
+    }, delayMs);
+  }
+}

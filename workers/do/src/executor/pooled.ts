@@ -1,0 +1,112 @@
+import { DoError } from "../errors.ts";
+import type { CompileFull } from "./compile/compile.ts";
+import type { Entry, Executor, Place, Program, Report } from "./executor.ts";
+import type { GuestHost, LogBatch } from "./guest/protocol.ts";
+import { parseReport } from "./report.ts";
+import type { Lease, Supervisor, Verdict } from "./supervisor.ts";
+
+interface ProcessStub {
+  alive(): Promise<void>;
+}
+
+/** An executor process, as its binding has it (workers/processes/executor.ts). */
+export interface ExecutorStub extends ProcessStub {
+  run(lease: string, program: Program, host: GuestHost, compileFull: CompileFull): Promise<unknown>;
+  stop(lease: string, reason: string): Promise<void>;
+}
+
+/** The compiler process (workers/processes/compiler.ts). */
+export interface CompilerStub extends ProcessStub {
+  compile(lease: string, code: string): ReturnType<CompileFull>;
+}
+
+export interface Processes {
+  executor(seat: number): ExecutorStub;
+  compiler(seat: number): CompilerStub;
+}
+
+/** What compiling may cost that needs all of TypeScript; it runs in a process of its own. */
+const COMPILER_LIMITS = { wallMs: 30_000, cpuMs: 5_000, memoryMb: 768 };
+
+/** Runs each program in a process that runs nothing else meanwhile, and that the supervisor ends at its limits. */
+export class PooledExecutor implements Executor {
+  readonly #supervisor: Supervisor;
+  readonly #processes: Processes;
+
+  constructor(supervisor: Supervisor, processes: Processes) {
+    this.#supervisor = supervisor;
+    this.#processes = processes;
+  }
+
+  async enter(entry: Entry): Promise<Place> {
+    const lease = await this.#supervisor.lease("executor", entry);
+    return {
+      queueMs: lease.queueMs,
+      run: async (program, host, { asked, given }) => {
+        const executor = await connected(this.#processes.executor(lease.seat), lease);
+        const running = settle(executor.run(lease.id, program, host, (code) => this.#compileFull(code, entry)));
+        // Who does not hear it is ended all the same.
+        void asked.then((reason) => executor.stop(lease.id, reason)).catch(() => undefined);
+        const settled = await Promise.race([running, given.then(() => after(SETTLE_MS))]);
+        if (!settled?.ok) await this.#supervisor.end(lease);
+        return toReport(settled, await lease.verdict());
+      },
+      leave: () => this.#supervisor.leave(lease),
+    };
+  }
+
+  async #compileFull(code: string, entry: Entry): ReturnType<CompileFull> {
+    const lease = await this.#supervisor.lease("compiler", { ...entry, limits: COMPILER_LIMITS });
+    const compiler = await connected(this.#processes.compiler(lease.seat), lease);
+    const settled = await settle(compiler.compile(lease.id, code));
+    if (settled.ok) return settled.value;
+    await this.#supervisor.end(lease);
+    const { fate } = await lease.verdict();
+    if (fate !== "cpu" && fate !== "memory")
+      throw new DoError("UNAVAILABLE", "The compiler was lost", { reason: "COMPILER_LOST", retryAfterMs: 100 });
+    return { error: "The code is too much for the TypeScript compiler", line: 1, column: 0 };
+  }
+}
+
+/**
+ * The runtime keeps a connection to each seat, and notices that it leads to a process that is gone only when it is used:
+ * the first call to a new process would be lost.
+ */
+async function connected<T extends ProcessStub>(stub: T, { isFirst }: Lease): Promise<T> {
+  if (isFirst) await stub.alive().catch(() => undefined);
+  return stub;
+}
+
+/** A run that was told to end, and did, is heard of within this. */
+const SETTLE_MS = 50;
+
+function after(ms: number): Promise<undefined> {
+  return new Promise((resolve) => void setTimeout(() => resolve(undefined), ms));
+}
+
+type Settled<T> = { ok: true; value: T } | { ok: false };
+
+async function settle<T>(work: Promise<T>): Promise<Settled<T>> {
+  try {
+    return { ok: true, value: await work };
+  } catch {
+    // Its words are those of a lost connection; why it was lost, the supervisor knows.
+    return { ok: false };
+  }
+}
+
+/** @throws Error when the run was lost */
+function toReport(settled: Settled<unknown> | undefined, verdict: Verdict): Report {
+  const { fate, cpuMs, memoryMb } = verdict;
+  if (settled?.ok) return { ...parseReport(settled.value), cpuMs, memoryMb };
+  const by = settled ? KILLED_BY[fate] : "host";
+  if (by === undefined) throw new Error(`The process of the run did not go on: ${fate}`);
+  return { ending: { kind: "killed", by, logs: toBatch(verdict) }, hasRun: true, compileMs: 0, cpuMs, memoryMb };
+}
+
+const KILLED_BY = { cpu: "cpu", memory: "memory", kept: undefined, ended: undefined, lost: undefined } as const;
+
+/** Checked by the logbook, as what the isolate itself sends is. */
+function toBatch({ logs }: Verdict): LogBatch {
+  return { from: 0, entries: logs as LogBatch["entries"] };
+}

@@ -1,0 +1,89 @@
+import { DATABASE_CALLS, type DatabaseStub } from "../../../core-services/db/calls.ts";
+import { newId } from "../../../core-services/shared/ids.ts";
+import { toDoError } from "../../../../sdk/src/errors.ts";
+import { DoError } from "../errors.ts";
+import type { Supervisor } from "../executor/supervisor.ts";
+import { Turn } from "./turn.ts";
+
+/** A store process, as its binding has it (workers/processes/store.ts). */
+export interface StoreStub {
+  call(tenant: string, method: string, args: readonly unknown[], callId: string | undefined): Promise<unknown>;
+}
+
+/** How often a call is sent whose answer was lost each time. */
+const MAX_ATTEMPTS = 4;
+
+/** The databases of all tenants, spread over processes that can be ended when a statement does not end. */
+export class Stores {
+  readonly #shards: readonly { stub: StoreStub; turn: Turn }[];
+  readonly #supervisor: Supervisor;
+
+  constructor(stubs: readonly StoreStub[], supervisor: Supervisor) {
+    this.#shards = stubs.map((stub) => ({ stub, turn: new Turn() }));
+    this.#supervisor = supervisor;
+  }
+
+  /** The same surface as a stub of the Durable Object itself. */
+  database(tenant: string): DatabaseStub {
+    const methods = [...DATABASE_CALLS.keys()].map((method) => [method, (...args: unknown[]) => this.#call(tenant, method, args)]);
+    return Object.fromEntries(methods) as DatabaseStub;
+  }
+
+  async #call(tenant: string, method: string, args: readonly unknown[]): Promise<unknown> {
+    const { access, timeoutMs } = DATABASE_CALLS.get(method) ?? { access: "write" };
+    const index = shardOf(tenant, this.#shards.length);
+    const shard = this.#shards[index];
+    if (!shard) throw new Error(`There is no shard ${index}`);
+    const callId = access === "write" ? newId("call", Date.now()).slice("call_".length) : undefined;
+    const send = (isWanted: () => boolean) => this.#sendUntilHeard(index, () => shard.stub.call(tenant, method, args, callId), isWanted);
+    return timeoutMs ? shard.turn.take(() => this.#within(timeoutMs(args), index, send)) : send(() => true);
+  }
+
+  /** A call whose process went away under another's statement is sent again. */
+  async #sendUntilHeard(shard: number, send: () => Promise<unknown>, isWanted: () => boolean): Promise<unknown> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await send();
+      } catch (error) {
+        if (toDoError(error) || !isLost(error) || !isWanted()) throw error;
+        if (attempt === MAX_ATTEMPTS) {
+          throw new DoError("UNAVAILABLE", "The database was lost before it could answer", { reason: "STORE_LOST", retryAfterMs: 1_000 });
+        }
+        await this.#supervisor.storeServing(shard);
+      }
+    }
+  }
+
+  /** Runs a statement that has its shard's turn: if the shard is held when its time is over, it is this that holds it. */
+  async #within(timeoutMs: number, shard: number, send: (isWanted: () => boolean) => Promise<unknown>): Promise<unknown> {
+    let isOver = false;
+    const over = Promise.withResolvers<undefined>();
+    const timer = setTimeout(() => {
+      isOver = true;
+      over.resolve(undefined);
+    }, timeoutMs);
+    // Sent again it would hold the next process too.
+    const sent = send(() => !isOver);
+    sent.catch(() => undefined);
+    const answer = await Promise.race([sent.then((value) => ({ value })), over.promise]).finally(() => clearTimeout(timer));
+    if (answer && !isOver) return answer.value;
+    await this.#supervisor.endStore(shard);
+    throw new DoError("TIMEOUT", `Cannot run SQL: it was not done after timeoutMs ${timeoutMs}`, {
+      reason: "STATEMENT_TIMEOUT",
+      retryable: false,
+    });
+  }
+}
+
+/** What the runtime says of a connection that is gone, and of one that it could not make. */
+function isLost(error: unknown): boolean {
+  const message = error instanceof Error ? error.message : "";
+  return /Network connection lost|disconnected|Connection refused|connect\(\)|internal error/i.test(message);
+}
+
+/** FNV-1a. The same for ever: a tenant is found where it was put. */
+export function shardOf(tenant: string, shards: number): number {
+  let hash = 0x811c9dc5;
+  for (const byte of new TextEncoder().encode(tenant)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
+  return hash % shards;
+}

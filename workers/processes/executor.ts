@@ -1,0 +1,51 @@
+import { WorkerEntrypoint } from "cloudflare:workers";
+import type { CompileFull } from "../do/src/executor/compile/compile.ts";
+import type { Program, Report } from "../do/src/executor/executor.ts";
+import type { GuestHost } from "../do/src/executor/guest/protocol.ts";
+import { IsolateRunner } from "../do/src/executor/isolate-runner.ts";
+
+interface Env {
+  LOADER: WorkerLoader;
+}
+
+/**
+ * All that an executor process is: the Worker Loader, and one method. What it may touch comes with each call; it has no
+ * network, no storage, no secret and nobody to call.
+ */
+export default class ExecutorProcess extends WorkerEntrypoint<Env> {
+  /** Answers "alive" when the thread is free: the supervisor asks before the process is given to another tenant. */
+  override fetch(): Response {
+    return new Response("alive");
+  }
+
+  /** The same for the front: a call that changes nothing. */
+  alive(): void {}
+
+  /**
+   * Runs a program. `lease` is the supervisor's name for it, which the code never sees: written to the output, it says that
+   * the run is over.
+   */
+  async run(lease: string, program: Program, host: GuestHost, compileFull: CompileFull): Promise<Report> {
+    const asked = Promise.withResolvers<string>();
+    stops.set(lease, asked.resolve);
+    try {
+      return await runnerOf(this.env.LOADER).run(program, host, asked.promise, compileFull);
+    } finally {
+      stops.delete(lease);
+      console.log(`done ${lease}`);
+    }
+  }
+
+  /** Asks a run to end. */
+  stop(lease: string, reason: string): void {
+    stops.get(lease)?.(reason);
+  }
+}
+
+const stops = new Map<string, (reason: string) => void>();
+let runner: IsolateRunner | undefined;
+
+/** One for the process, for it keeps what it compiled. Nothing guards the code from within: the process can be ended. */
+function runnerOf(loader: WorkerLoader): IsolateRunner {
+  return (runner ??= new IsolateRunner(loader, { guard: false, mirrorLogs: true }));
+}
