@@ -47,9 +47,9 @@ export interface BodyOptions {
   readonly refuse: (refusal: Refusal) => void;
 }
 
-/** Sends a body on as it comes, no faster than it is taken. */
-export function sendBody(from: IncomingMessage, to: Writable, { meter, nowMs, refuse }: BodyOptions): void {
-  from.on("data", (chunk: Buffer) => {
+/** Sends a body on as it comes, no faster than it is taken. The function that it returns ends that: what still comes is dropped. */
+export function sendBody(from: IncomingMessage, to: Writable, { meter, nowMs, refuse }: BodyOptions): () => void {
+  const pass = (chunk: Buffer) => {
     const refusal = meter.add(chunk.length);
     if (refusal) return refuse(refusal);
     if (to.write(chunk) || to.destroyed) return;
@@ -59,6 +59,11 @@ export function sendBody(from: IncomingMessage, to: Writable, { meter, nowMs, re
       meter.resume(nowMs());
       from.resume();
     });
-  });
-  from.once("end", () => to.end());
+  };
+  const end = () => to.end();
+  from.on("data", pass).once("end", end);
+  return () => {
+    from.off("data", pass).off("end", end).resume();
+    to.destroy();
+  };
 }

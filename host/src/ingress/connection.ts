@@ -62,11 +62,9 @@ export class Connection {
   /** The parser has given up: on the body of the request that it is in, or on the head of the next. */
   fail(refusal: Refusal): void {
     const last = this.#turns.at(-1);
-    if (this.#isClosing) return;
-    if (last && !last.request.complete) {
-      this.#isClosing = true;
-      last.controller.abort(refusal);
-    } else this.refuse(refusal);
+    if (!last || last.request.complete) return this.refuse(refusal);
+    this.#isClosing = true;
+    last.controller.abort(refusal);
   }
 
   /** Answers once those before it have been answered, and closes. */

@@ -7,6 +7,7 @@ import type { Admitted } from "./decide.ts";
 import { Flow } from "./flow.ts";
 import { askFront, hopOf, relay, type Known } from "./front.ts";
 import type { IngressDeps, Watched } from "./deps.ts";
+import { keepReading } from "./keep-reading.ts";
 import { frontLost, Refusal } from "./refusal.ts";
 import { connectUpstream } from "./upstream.ts";
 
@@ -31,6 +32,7 @@ export class Exchange implements Turn, Watched {
   readonly #startMs: number;
   readonly #flow: Flow;
   #meter: BodyMeter | undefined;
+  #dropBody = () => {};
   #status = 499;
   #isCut = false;
 
@@ -58,6 +60,8 @@ export class Exchange implements Turn, Watched {
     } catch (error) {
       this.#fail(error);
     } finally {
+      // The front did not want all of the body, or is not there to take it.
+      if (!this.#options.request.complete) this.#dropBody();
       this.#deps.watched.delete(this);
       this.#log();
     }
@@ -92,13 +96,13 @@ export class Exchange implements Turn, Watched {
     const { clock, limits, upstream } = this.#deps;
     const socket = await connectUpstream(upstream, limits.upstreamWaitMs, signal);
     return new Promise((resolve, reject) => {
-      const asked = askFront(socket, admitted, this.#known, hopOf(admitted), signal);
+      const asked = askFront(keepReading(socket), admitted, this.#known, hopOf(admitted), signal);
       asked.once("response", resolve);
       asked.on("error", reject);
       if (admitted.bodyBytes === 0) return void asked.end();
       if (expectsContinue) response.writeContinue();
       this.#meter = new BodyMeter(limits, clock.elapsedMs());
-      sendBody(request, asked, {
+      this.#dropBody = sendBody(request, asked, {
         meter: this.#meter,
         nowMs: clock.elapsedMs,
         refuse: (refusal) => this.controller.abort(refusal),

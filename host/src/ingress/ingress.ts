@@ -236,7 +236,6 @@ class RunningIngress implements Ingress {
   #parserError(error: ParserError, socket: Duplex): void {
     const connection = this.#connections.get(socket);
     if (!connection) return void socket.destroy();
-    if (connection.isClosing) return;
     // Behind a request that said `Connection: close` comes nothing that is one.
     if (error.code === "HPE_CLOSED_CONNECTION") return connection.closeWhenIdle();
     const refusal = connection.socket.bytesRead > 0 ? parserRefusal(error, this.#deps.limits) : undefined;

@@ -34,8 +34,6 @@ export function createServer(
 }
 
 function configured<S extends AnyServer>(server: S, limits: IngressLimits): S {
-  // Node drops in silence what is more; decide() counts.
-  server.maxHeadersCount = 0;
   server.maxConnections = limits.connections + REFUSED_AT_ONCE;
   return server;
 }

@@ -59,6 +59,13 @@ describe("do behind the ingress", () => {
     expect(await api.authenticate(ROOT_KEY).execute({ code: "return 6 * 7" })).toMatchObject({ result: 42 });
   });
 
+  it("refuses a large body before it has come, and the caller reads why", async () => {
+    for (let i = 0; i < 10; i++) {
+      const response = await fetch(`${ingress.url}/execute`, { method: "POST", body: Buffer.alloc(20_000_000) });
+      expect(response.status).toBe(401);
+    }
+  });
+
   it("answers many at once", async () => {
     const answers = await Promise.all(Array.from({ length: 300 }, () => fetch(`${ingress.url}/health`).then(({ status }) => status)));
     expect(new Set(answers)).toEqual(new Set([200]));

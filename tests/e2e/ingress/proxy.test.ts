@@ -1,9 +1,11 @@
 import { once } from "node:events";
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { buffer } from "node:stream/consumers";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { testIngress, type TestIngress } from "../../support/ingress.ts";
 import { startRecorder } from "../../support/recorder.ts";
-import { bytes, open, send } from "../../support/wire.ts";
+import { answersIn, bytes, open, send } from "../../support/wire.ts";
 
 let ingress: TestIngress;
 beforeEach(async () => {
@@ -129,16 +131,31 @@ describe("bodies", () => {
     socket.destroy();
   });
 
-  it("an answer that comes before the body has ended reaches the caller, who sends on", async () => {
-    ingress.front.answer = (_request, response) => void response.writeHead(401).end("no");
-    const socket = await open(ingress.port);
-    const received: Buffer[] = [];
-    socket.on("data", (chunk: Buffer) => void received.push(chunk));
-    socket.write(`POST /a HTTP/1.1\r\n${HOST}Content-Length: 1000\r\n\r\nabc`);
-    const sending = setInterval(() => socket.write("x"), 1);
-    await once(socket, "end");
-    clearInterval(sending);
-    expect(Buffer.concat(received).toString()).toMatch(/^HTTP\/1.1 401 [\s\S]*connection: close[\s\S]*no\r\n0\r\n\r\n$/i);
+  it.each<[string, (request: IncomingMessage, response: ServerResponse) => void]>([
+    ["closes", (_request, response) => void response.writeHead(401).end("no")],
+    ["stays, and reads nothing", ({ socket }) => void socket.write("HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno")],
+  ])("an answer before the body has ended reaches a caller who sends all of it first, when the front %s", async (_name, answer) => {
+    const large = await testIngress({ limits: { lingerMs: 5_000 } });
+    large.front.answer = answer;
+    const socket = await open(large.port);
+    const size = 16 * 1024 * 1024;
+    socket.pause().write(`POST /a HTTP/1.1\r\n${HOST}Content-Length: ${size}\r\n\r\n`);
+    await new Promise<void>((resolve, reject) => void socket.write(Buffer.alloc(size), (error) => (error ? reject(error) : resolve())));
+    const { answers } = answersIn(await buffer(socket));
+    expect(answers.map(({ status, body, headers }) => [status, body, headers.get("connection")])).toEqual([[401, "no", "close"]]);
+    await large.stop();
+  });
+
+  it("a body that the front does not read waits, at nobody's cost", async () => {
+    const patient = await testIngress({ limits: { bodyMs: 300, bodyGraceMs: 50, sweepMs: 10 } });
+    patient.front.answer = async (_request, response, seen) => {
+      await delay(1_000);
+      response.end(String((await seen()).body.length));
+    };
+    const size = 16 * 1024 * 1024;
+    const response = await fetch(`${patient.url}/a`, { method: "POST", body: Buffer.alloc(size) });
+    expect([response.status, await response.text()]).toEqual([200, String(size)]);
+    await patient.stop();
   });
 
   it("a stream passes as it comes, and the front hears when the caller leaves", async () => {
