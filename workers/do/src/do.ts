@@ -12,7 +12,7 @@ import { Session, type ExecutionsCapability, type OnEvent, type SessionDeps } fr
  */
 export default class Do extends WorkerEntrypoint {
   override fetch(request: Request): Promise<Response> {
-    return handle(request, this.#session());
+    return handle(request, this.#session(), this.env.DO_TRUSTED_INGRESS !== undefined);
   }
 
   /** @throws DoError UNAUTHENTICATED, UNAVAILABLE */

@@ -10,6 +10,8 @@ declare namespace Cloudflare {
     EXECUTIONS: DurableObjectNamespace<import("./executions/executions.ts").Executions>;
     /** Absent: every credential is refused. */
     DO_ROOT_KEY?: string;
+    /** Present when nobody but the host's ingress can reach this Worker: its `x-do-*` headers are believed. */
+    DO_TRUSTED_INGRESS?: string;
   }
 }
 

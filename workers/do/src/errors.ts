@@ -1,25 +1,7 @@
-import { DoError, STATUS_BY_CODE, toDoError } from "../../../sdk/src/errors.ts";
+import { DoError, toDoError } from "../../../sdk/src/errors.ts";
 
 export { DoError } from "../../../sdk/src/errors.ts";
-
-const TITLES: Record<keyof typeof STATUS_BY_CODE, string> = {
-  INVALID_ARGUMENT: "Invalid argument",
-  UNAUTHENTICATED: "Not authenticated",
-  PERMISSION_DENIED: "Permission denied",
-  NOT_FOUND: "Not found",
-  CONFLICT: "Conflict",
-  PRECONDITION_FAILED: "Precondition failed",
-  TOO_LARGE: "Too large",
-  UNPROCESSABLE: "Unprocessable",
-  RATE_LIMITED: "Rate limited",
-  LIMIT_EXCEEDED: "Limit exceeded",
-  CANCELLED: "Cancelled",
-  INTERNAL: "Internal error",
-  UNSUPPORTED: "Not supported",
-  UPSTREAM: "Upstream failed",
-  UNAVAILABLE: "Unavailable",
-  TIMEOUT: "Timed out",
-};
+export { toProblem } from "../../../sdk/src/problem.ts";
 
 /**
  * What a caller may know of an error. A DoError is ours and says what it says; anything else is a defect of do, and
@@ -35,28 +17,6 @@ export function publicError(error: unknown, requestId: string): DoError {
     JSON.stringify({ level: "error", requestId, error: error instanceof Error ? (error.stack ?? error.message) : "not an Error" }),
   );
   return new DoError("INTERNAL", "Something broke inside do; the request id names it in the log", { requestId });
-}
-
-/** RFC 9457 problem details, with the members of a DoError. */
-export function toProblem(error: DoError): { status: number; body: Record<string, unknown> } {
-  const { code, message, reason, retryable, retryAfterMs, details, requestId } = error;
-  const status = STATUS_BY_CODE[code];
-  return {
-    status,
-    body: {
-      type: "about:blank",
-      title: TITLES[code],
-      status,
-      detail: message,
-      code,
-      reason,
-      message,
-      retryable,
-      retryAfterMs,
-      details,
-      requestId,
-    },
-  };
 }
 
 /** The known name nearest to `name`, when one is near enough to have been meant. */

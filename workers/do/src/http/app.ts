@@ -44,15 +44,24 @@ app.notFound((c) => {
 });
 app.onError((error, c) => problem(error, c.env.requestId));
 
-/** Answers a request. `session` is whom the binding speaks for; a credential in the request comes first. */
-export async function handle(request: Request, session: Session): Promise<Response> {
-  const requestId = newId("req", Date.now());
+/**
+ * Answers a request. `session` is whom the binding speaks for; a credential in the request comes first.
+ * `isBehindIngress`: only the host's ingress can reach us, and it lets nobody else set `x-do-*`.
+ */
+export async function handle(request: Request, session: Session, isBehindIngress: boolean): Promise<Response> {
+  const requestId = (isBehindIngress && givenRequestId(request)) || newId("req", Date.now());
   const answer = await app.fetch(request, { session, requestId });
   if (answer.webSocket) return answer;
   const response = new Response(answer.body, answer);
   response.headers.set("x-request-id", requestId);
   response.headers.set("x-content-type-options", "nosniff");
   return response;
+}
+
+/** The id that the ingress has put into its log, so that both logs name it alike. */
+function givenRequestId(request: Request): string | undefined {
+  const given = request.headers.get("x-do-request-id") ?? "";
+  return /^req_[0-9A-HJKMNP-TV-Z]{26}$/.test(given) ? given : undefined;
 }
 
 function callerOf(request: Request, session: Session): Session | Promise<Session> {
