@@ -13,8 +13,8 @@ import { Client } from "./client.ts";
 
 export interface Server extends AsyncDisposable {
   readonly pid: number;
-  /** A client of do that sends the root key, with as many connections as it may have requests at once. */
-  doClient(connections: number): Client;
+  /** A client of do that sends the root key or another (none, if it is empty), with as many connections as it may have requests at once. */
+  doClient(connections: number, key?: string): Client;
   bareClient(connections: number): Client;
 }
 
@@ -50,7 +50,7 @@ export async function startServer(bundleDir: string, workDir: string): Promise<S
     if (!ports || child.pid === undefined) throw new Error("workerd did not start");
     return {
       pid: child.pid,
-      doClient: (connections) => clientOf(ports.http, rootKey, connections),
+      doClient: (connections, key = rootKey) => clientOf(ports.http, key, connections),
       bareClient: (connections) => clientOf(ports.bare, rootKey, connections),
       [Symbol.asyncDispose]: dispose,
     };

@@ -13,6 +13,8 @@ export interface WorkerdConfigOptions {
 const DURABLE_OBJECTS = [
   { binding: "DATABASE", className: "Database", uniqueKey: "do-database" },
   { binding: "EXECUTIONS", className: "Executions", uniqueKey: "do-executions" },
+  { binding: "ACCOUNTS", className: "Accounts", uniqueKey: "do-accounts" },
+  { binding: "REALM", className: "Realm", uniqueKey: "do-realm" },
 ] as const;
 
 export const COMPATIBILITY_DATE = "2026-11-17";
@@ -37,6 +39,8 @@ const config :Workerd.Config = (
       bindings = [
         (name = "LOADER", workerLoader = ()),
         (name = "DO_ROOT_KEY", fromEnvironment = "DO_ROOT_KEY"),
+        (name = "DO_CONFIG", fromEnvironment = "DO_CONFIG"),
+        (name = "DO_TRUSTED_INGRESS", fromEnvironment = "DO_TRUSTED_INGRESS"),
         ${bindings.join(",\n        ")},
       ],
       durableObjectNamespaces = [${namespaces.join(", ")}],

@@ -14,6 +14,8 @@ export interface HostOptions {
   readonly port: number;
   /** The root key; without it the data folder's own, made at first start. */
   readonly rootKey: string | undefined;
+  /** The configuration as JSON (docs/auth.md); without it, the defaults. */
+  readonly config?: string | undefined;
 }
 
 export interface Host {
@@ -41,7 +43,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     const { bundleDir } = options;
     writeFileSync(configPath, workerdConfig({ configDir: data.runDir, bundleDir, storageDir: data.storageDir }), { mode: 0o600 });
     const address = isIP(options.host) === 6 ? `[${options.host}]` : options.host;
-    const env = { DO_ROOT_KEY: data.rootKey };
+    const env = { DO_ROOT_KEY: data.rootKey, DO_CONFIG: options.config ?? "" };
     const start = async (port: number) => {
       const started = await startWorkerd(configPath, `${address}:${port}`, env);
       data.noteWriter(started.pid);

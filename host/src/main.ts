@@ -1,4 +1,5 @@
 /** `pnpm start` and `pnpm dev`. */
+import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -10,6 +11,7 @@ const USAGE = `Usage: pnpm start [options]
   --port N      port to listen on (8787)
   --host ADDR   address to listen on (127.0.0.1)
   --data DIR    data folder (./.do)
+  --config FILE tiers, issuers and the like, as JSON (docs/auth.md)
   --public      allow an address that is not loopback
 `;
 
@@ -18,6 +20,7 @@ interface Arguments {
   port: number;
   host: string;
   data: string;
+  config: string | undefined;
 }
 
 class UsageError extends Error {}
@@ -32,7 +35,7 @@ function readArguments(): Arguments {
       `--host ${values.host} can be reached from elsewhere, and one process runs the code of all tenants (docs/limits.md): say --public too`,
     );
   }
-  return { isDev: values.dev, port, host: values.host, data: values.data };
+  return { isDev: values.dev, port, host: values.host, data: values.data, config: values.config };
 }
 
 function parseArguments() {
@@ -42,6 +45,7 @@ function parseArguments() {
         port: { type: "string", default: "8787" },
         host: { type: "string", default: "127.0.0.1" },
         data: { type: "string", default: "./.do" },
+        config: { type: "string" },
         public: { type: "boolean", default: false },
         dev: { type: "boolean", default: false },
       },
@@ -56,10 +60,11 @@ function isLoopback(host: string): boolean {
 }
 
 async function main(): Promise<void> {
-  const { isDev, ...where } = readArguments();
+  const { isDev, config: configFile, ...where } = readArguments();
+  const config = configFile === undefined ? undefined : readFileSync(configFile, "utf8");
   const bundleDir = join(ROOT, "dist/host");
   await bundle(bundleDir);
-  const host = await startHost({ ...where, bundleDir, rootKey: process.env["DO_ROOT_KEY"] });
+  const host = await startHost({ ...where, bundleDir, rootKey: process.env["DO_ROOT_KEY"], config });
   if (host.isNewKey)
     console.log(
       `The root key of this data folder, shown once and kept in ${join(where.data, "root.key")}:\n\n  export DO_KEY=${host.rootKey}\n`,

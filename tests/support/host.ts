@@ -11,9 +11,16 @@ export interface TestHost extends Host {
 }
 
 /** A host of its own for a test file: a free port, a new data folder that goes when it stops. */
-export async function testHost(): Promise<TestHost> {
+export async function testHost(config?: object): Promise<TestHost> {
   const data = mkdtempSync(join(tmpdir(), "do-test-"));
-  const host = await startHost({ bundleDir: BUNDLE_DIR, data, host: "127.0.0.1", port: 0, rootKey: undefined });
+  const host = await startHost({
+    bundleDir: BUNDLE_DIR,
+    data,
+    host: "127.0.0.1",
+    port: 0,
+    rootKey: undefined,
+    config: config && JSON.stringify(config),
+  });
   const ask = (path: string, init: RequestInit = {}) => {
     const headers = new Headers(init.headers);
     if (!headers.has("authorization")) headers.set("authorization", `Bearer ${host.rootKey}`);

@@ -1,8 +1,11 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { SERVICES, type ExecutionAnswer, type WhoAmI } from "../../../sdk/src/types.ts";
-import { RootKeyAuthenticator } from "./authenticate.ts";
+import { newId } from "../../core-services/shared/ids.ts";
+import { addressOf } from "./address.ts";
+import { RealmAuthenticator } from "./authenticate.ts";
 import { executorOf } from "./executor/seam.ts";
 import { handle } from "./http/app.ts";
+import { problem } from "./http/problem.ts";
 import { principalFromProps } from "./principal.ts";
 import { Session, type ExecutionsCapability, type OnEvent, type SessionDeps } from "./session.ts";
 
@@ -11,8 +14,13 @@ import { Session, type ExecutionsCapability, type OnEvent, type SessionDeps } fr
  * as it; any other is anonymous until it authenticates. It has the surface of a Session, and is never given to code.
  */
 export default class Do extends WorkerEntrypoint {
-  override fetch(request: Request): Promise<Response> {
-    return handle(request, this.#session());
+  override async fetch(request: Request): Promise<Response> {
+    try {
+      return await handle(request, this.#session(addressOf(request, this.env.DO_TRUSTED_INGRESS)));
+    } catch (error) {
+      // A configuration that is none, before there is anybody to answer.
+      return problem(error, newId("req", Date.now()));
+    }
   }
 
   /** @throws DoError UNAUTHENTICATED, UNAVAILABLE */
@@ -33,15 +41,16 @@ export default class Do extends WorkerEntrypoint {
     return entrypoint.#session();
   }
 
-  #session(): Session {
+  #session(address?: string): Session {
     const deps: SessionDeps = {
       env: this.env,
       executor: executorOf(this.env),
-      authenticator: new RootKeyAuthenticator(this.env.DO_ROOT_KEY),
+      authenticator: new RealmAuthenticator(this.env, Date.now),
+      circumstances: { address, requestId: newId("req", Date.now()) },
       now: Date.now,
       waitUntil: (work) => this.ctx.waitUntil(work),
     };
-    return new Session(deps, principalFromProps(this.ctx.props));
+    return Session.ofProps(deps, principalFromProps(this.ctx.props));
   }
 }
 

@@ -2,14 +2,20 @@
 declare namespace Cloudflare {
   interface GlobalProps {
     mainModule: typeof import("./index.ts");
-    durableNamespaces: "Database" | "Executions";
+    durableNamespaces: "Accounts" | "Database" | "Executions" | "Realm";
   }
   interface Env {
     LOADER: WorkerLoader;
     DATABASE: DurableObjectNamespace<import("../../core-services/db/database.ts").Database>;
+    ACCOUNTS: DurableObjectNamespace<import("../../core-services/auth/accounts.ts").Accounts>;
+    REALM: DurableObjectNamespace<import("../../core-services/auth/realm.ts").Realm>;
     EXECUTIONS: DurableObjectNamespace<import("./executions/executions.ts").Executions>;
     /** Absent: every credential is refused. */
     DO_ROOT_KEY?: string;
+    /** Tiers, issuers and the like as JSON (core-services/auth/config.ts); absent or empty: the defaults. */
+    DO_CONFIG?: string;
+    /** Whose word on the peer's address is taken: `host` (x-do-peer), `cloudflare` (CF-Connecting-IP); else nobody's. */
+    DO_TRUSTED_INGRESS?: string;
   }
 }
 

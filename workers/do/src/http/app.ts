@@ -1,9 +1,9 @@
 import { Hono } from "hono";
-import { newId } from "../../../core-services/shared/ids.ts";
 import { DoError } from "../errors.ts";
 import { Session } from "../session.ts";
 import type { HttpEnv } from "./env.ts";
 import { HttpError, problem } from "./problem.ts";
+import { rateFields } from "./rate.ts";
 import { about } from "./routes/about.ts";
 import { execute } from "./routes/execute.ts";
 import { executions } from "./routes/executions.ts";
@@ -16,13 +16,17 @@ const OPEN_PATHS: ReadonlySet<string> = new Set(["/", "/health", "/ready", "/ope
 const app = new Hono<HttpEnv>()
   .use(async (c, next) => {
     const caller = await callerOf(c.req.raw, c.env.session);
-    const isAnonymous = Session.principalOf(caller).kind === "anonymous";
-    // Cap'n Web brings its own authenticate().
-    if (isAnonymous && !OPEN_PATHS.has(c.req.path) && c.req.path !== "/rpc") {
+    // Cap'n Web brings its own authenticate(), and counts each call.
+    const isOpen = OPEN_PATHS.has(c.req.path) || c.req.path === "/rpc";
+    if (Session.isNobody(caller) && !isOpen) {
       throw new DoError("UNAUTHENTICATED", "Send a credential: Authorization: Bearer ...", { reason: "NO_CREDENTIAL" });
     }
+    // Who came with a credential was counted with it.
+    if (caller === c.env.session && !isOpen) await Session.count(caller);
     c.set("caller", caller);
     await next();
+    const rates = Session.ratesOf(caller);
+    if (rates.length > 0) for (const [name, value] of rateFields(rates)) c.res.headers.set(name, value);
   })
   .route("/", about)
   .route("/", openapi)
@@ -46,7 +50,7 @@ app.onError((error, c) => problem(error, c.env.requestId));
 
 /** Answers a request. `session` is whom the binding speaks for; a credential in the request comes first. */
 export async function handle(request: Request, session: Session): Promise<Response> {
-  const requestId = newId("req", Date.now());
+  const requestId = Session.requestIdOf(session);
   const answer = await app.fetch(request, { session, requestId });
   if (answer.webSocket) return answer;
   const response = new Response(answer.body, answer);

@@ -1,4 +1,6 @@
+import type { RateState } from "../../../core-services/auth/gcra.ts";
 import { DoError, publicError, toProblem } from "../errors.ts";
+import { rateFields } from "./rate.ts";
 
 /** For the statuses that say more than a code of ours does: 405 and 415 are INVALID_ARGUMENT to a program. */
 export class HttpError extends DoError {
@@ -21,5 +23,7 @@ export function problem(error: unknown, requestId: string): Response {
   if (actual === 401) headers.set("www-authenticate", 'Bearer realm="do"');
   const retryAfterMs = body["retryAfterMs"];
   if (typeof retryAfterMs === "number") headers.set("retry-after", String(Math.ceil(retryAfterMs / 1_000)));
+  const rates = body["code"] === "RATE_LIMITED" ? (body["details"] as { rates?: RateState[] } | undefined)?.rates : undefined;
+  if (rates) for (const [name, value] of rateFields(rates)) headers.set(name, value);
   return new Response(JSON.stringify({ ...body, status: actual }), { status: actual, headers });
 }
