@@ -12,7 +12,7 @@ export interface Surface extends Pick<Do, "whoami" | "execute"> {
 }
 
 /** The harness of the tests gives a property of a binding as a promise; here each is what it will be. */
-function surface(target: object): Surface {
+export function surface(target: object): Surface {
   const stub = target as Record<string, unknown>;
   const service = (name: string) =>
     new Proxy(

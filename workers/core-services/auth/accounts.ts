@@ -1,41 +1,126 @@
 import { DurableObject } from "cloudflare:workers";
+import { DoError } from "../../../sdk/src/errors.ts";
+import { Tenants, TENANTS_TABLE } from "./accounts/tenants.ts";
+import { Users, USERS_TABLE, type SigningIn } from "./accounts/users.ts";
+import { FLUSH_MS, Gates } from "./realm/gates.ts";
 import type { Remote } from "./remote.ts";
+import type { Tenant, User } from "./schema/users.ts";
 
-const CREATE_TABLES = `
-  CREATE TABLE IF NOT EXISTS tenants (name TEXT PRIMARY KEY, tag TEXT NOT NULL UNIQUE, display_name TEXT, tier TEXT, disabled INTEGER NOT NULL, created_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-`;
+export type { SigningIn } from "./accounts/users.ts";
 
-/** Crockford's base 32, as in ULIDs. */
-const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-const TAG_CHARACTERS = 8;
+const BUCKETS_TABLE = "CREATE TABLE IF NOT EXISTS buckets (name TEXT PRIMARY KEY, tat_ms REAL NOT NULL) STRICT, WITHOUT ROWID;";
 
-/** What no tenant has for itself: which tenants there are. There is one object of this class. */
+/** Tries to sign in as one user from one address, in ten minutes. */
+const TRIES_OF_USER = { limit: 10, windowMs: 600_000 };
+const TRIES_OF_ADDRESS = { limit: 100, windowMs: 600_000 };
+/** Each try is a tenth of a second of work, and anyone may ask for it. */
+const TRIES_OF_ALL = { limit: 20, windowMs: 4_000 };
+
+/**
+ * What no tenant has for itself: people, which tenants there are, and where people belong. There is one object of this
+ * class; requests with a credential do not come here.
+ */
 export class Accounts extends DurableObject {
-  readonly #sql: SqlStorage;
+  readonly #tenants: Tenants;
+  readonly #users: Users;
+  readonly #gates: Gates;
+  #flushing = false;
 
   constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
     super(ctx, env);
-    this.#sql = ctx.storage.sql;
-    this.#sql.exec(CREATE_TABLES);
+    const { sql } = ctx.storage;
+    sql.exec(TENANTS_TABLE + USERS_TABLE + BUCKETS_TABLE);
+    this.#tenants = new Tenants(sql);
+    this.#users = new Users(sql);
+    this.#gates = new Gates(sql);
   }
 
-  /** The tenant whose credentials begin with this tag. A tag is never given to another. */
   tenantOf(tag: string): string | undefined {
-    return this.#sql.exec<{ name: string }>("SELECT name FROM tenants WHERE tag = ?", tag).toArray()[0]?.name;
+    return this.#tenants.byTag(tag);
   }
 
-  /** The tag of a tenant, made when it has none. */
   tagOf(tenant: string): string {
-    const [known] = this.#sql.exec<{ tag: string }>("SELECT tag FROM tenants WHERE name = ?", tenant).toArray();
-    if (known) return known.tag;
-    const tag = newTag();
-    this.#sql.exec("INSERT INTO tenants VALUES (?, ?, NULL, NULL, 0, ?)", tenant, tag, Date.now());
-    return tag;
+    return this.#tenants.tagOf(tenant, Date.now());
   }
-}
 
-function newTag(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(TAG_CHARACTERS)), (byte) => ALPHABET.charAt(byte & 31)).join("");
+  createTenant(name: string, displayName: string, tier: string, nowMs: number): Tenant {
+    return this.#tenants.create(name, displayName, tier, nowMs);
+  }
+  getTenant(name: string): Tenant {
+    return this.#tenants.get(name);
+  }
+  updateTenant(
+    name: string,
+    changes: { displayName?: string | undefined; tier?: string | undefined; disabled?: boolean | undefined },
+  ): Tenant {
+    return this.#tenants.update(name, changes);
+  }
+  listTenants(limit: number, cursor: string | undefined): { items: Tenant[]; cursor?: string } {
+    return this.#tenants.list(limit, cursor);
+  }
+
+  /** @param home the tenant that looks after the user, and that they belong to */
+  createUser(email: string, name: string, passwordHash: string | undefined, home: string | undefined, nowMs: number): User {
+    return this.ctx.storage.transactionSync(() => {
+      const user = this.#users.create(email, name, passwordHash, home, nowMs);
+      if (home !== undefined) this.#users.join(user.id, home);
+      return user;
+    });
+  }
+  getUser(id: string): User {
+    return this.#users.get(id);
+  }
+  listUsers(home: string | undefined, limit: number, cursor: string | undefined): { items: User[]; cursor?: string } {
+    return this.#users.list(home, limit, cursor);
+  }
+  updateUser(id: string, changes: { name?: string | undefined; email?: string | undefined; disabled?: boolean | undefined }): User {
+    return this.#users.update(id, changes);
+  }
+  deleteUser(id: string): void {
+    this.#users.delete(id);
+  }
+  setPasswordHash(id: string, hash: string): void {
+    this.#users.setPassword(id, hash);
+  }
+  passwordHashOf(id: string): string | null {
+    return this.#users.passwordOf(id);
+  }
+  tenantsOf(userId: string): string[] {
+    return this.#users.tenantsOf(userId);
+  }
+  join(userId: string, tenant: string): void {
+    this.#users.join(userId, tenant);
+  }
+  leave(userId: string, tenant: string): void {
+    this.#users.leave(userId, tenant);
+  }
+
+  /**
+   * Counts a try, and says what there is to compare with, if there is such a user.
+   * @throws DoError RATE_LIMITED, the same whether there is or not
+   */
+  beginSignIn(email: string, address: string | undefined, nowMs: number): SigningIn | undefined {
+    const buckets = [
+      { name: "sign-in", key: `e:${email.toLowerCase()}:${address ?? ""}`, ...TRIES_OF_USER },
+      ...(address === undefined ? [] : [{ name: "address", key: `a:${address}`, ...TRIES_OF_ADDRESS }]),
+      { name: "all", key: "all", ...TRIES_OF_ALL },
+    ];
+    const { admitted, retryAfterMs } = this.#gates.take(buckets, 1, nowMs);
+    this.#flushLater();
+    if (admitted) return this.#users.signingIn(email);
+    throw new DoError("RATE_LIMITED", "Cannot sign in: too many tries", { reason: "SIGN_IN", retryAfterMs });
+  }
+
+  #flushLater(): void {
+    if (this.#flushing || !this.#gates.isDirty) return;
+    this.#flushing = true;
+    this.ctx.waitUntil(
+      scheduler.wait(FLUSH_MS).then(() => {
+        this.#flushing = false;
+        this.#gates.flush(Date.now());
+      }),
+    );
+  }
 }
 
 export function accountsOf(env: Cloudflare.Env): Remote<Accounts> {

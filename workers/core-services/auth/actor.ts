@@ -11,6 +11,8 @@ export interface Actor {
   readonly requestId: string;
   /** The key or session by which it came. */
   readonly credentialId: string | undefined;
+  /** Where the request comes from, if somebody trusted has said so. */
+  readonly address: string | undefined;
 }
 
 /** The part of an actor that the audit trail keeps. */

@@ -3,6 +3,8 @@ import { auditMethods } from "./schema/audit.ts";
 import { keyMethods } from "./schema/keys.ts";
 import { roleMethods } from "./schema/roles.ts";
 import { selfMethods } from "./schema/self.ts";
+import { sessionMethods } from "./schema/sessions.ts";
+import { tenantMethods, userMethods } from "./schema/users.ts";
 
 /**
  * The resource of a method's scope says what it is about: `keys/<id>`, `roles/<subject>`, `audit/`. `auth:write:keys/*`
@@ -10,6 +12,14 @@ import { selfMethods } from "./schema/self.ts";
  */
 export const authDefinition = defineService({
   name: "auth",
-  summary: "Keys, roles, permissions and who did what with them",
-  methods: { ...selfMethods, ...keyMethods, ...roleMethods, ...auditMethods },
+  summary: "Keys, users, sessions, roles, permissions, and who did what with them",
+  methods: {
+    ...selfMethods,
+    ...keyMethods,
+    ...roleMethods,
+    ...userMethods,
+    ...sessionMethods,
+    ...tenantMethods,
+    ...auditMethods,
+  },
 });

@@ -4,6 +4,9 @@ import { DEFAULT_PAGE } from "./schema/shared.ts";
 import type { AuthDeps } from "./service/deps.ts";
 import { keyService } from "./service/keys.ts";
 import { roleService } from "./service/roles.ts";
+import { sessionService } from "./service/sessions.ts";
+import { tenantService } from "./service/tenants.ts";
+import { userService } from "./service/users.ts";
 
 /** What a principal may call of auth, in its own tenant. */
 export function authService(deps: AuthDeps): Implementation<typeof authDefinition> {
@@ -12,6 +15,9 @@ export function authService(deps: AuthDeps): Implementation<typeof authDefinitio
     whoami: async () => ({ ...(await deps.whoAmI()) }),
     ...keyService(deps),
     ...roleService(deps),
+    ...userService(deps),
+    ...sessionService(deps),
+    ...tenantService(deps),
     listAudit: async ({ actor, action, object, limit = DEFAULT_PAGE, cursor } = {}) =>
       realm.listAudit({ actor, action, object, before: cursor === undefined ? undefined : Number(cursor), limit }),
   };

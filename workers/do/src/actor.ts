@@ -14,6 +14,7 @@ export function actorOf({ principal, policy: granted, services, via }: Authority
     isGuest: via.isGuest,
     requestId: via.requestId,
     credentialId: via.credential?.id,
+    address: via.address,
   };
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { accountsOf } from "../../core-services/auth/accounts.ts";
-import { hashCredential, parseCredential } from "../../core-services/auth/credential.ts";
+import { hashCredential, parseCredential, REFRESH_LABEL, SESSION_LABEL } from "../../core-services/auth/credential.ts";
 import type { Presented } from "../../core-services/auth/realm/entrance.ts";
 import type { RateState } from "../../core-services/auth/gcra.ts";
 import { realmOf } from "../../core-services/auth/realm.ts";
@@ -60,8 +60,16 @@ export class RealmAuthenticator implements Authenticator {
     if (!parsed) throw badCredential();
     const tenant = await this.#tenantOf(parsed.tag);
     if (tenant === undefined) throw badCredential();
-    const hash = hashCredential(credential);
-    return this.#enter(tenant, { kind: "key", id: `key_${parsed.ulid}`, hash, cost: 1, ...circumstances });
+    const presented = { hash: hashCredential(credential), cost: 1, ...circumstances };
+    switch (parsed.label) {
+      case SESSION_LABEL:
+        return this.#enter(tenant, { kind: "session", id: `ses_${parsed.ulid}`, ...presented });
+      case REFRESH_LABEL:
+        // Good for refreshSession alone.
+        throw badCredential();
+      default:
+        return this.#enter(tenant, { kind: "key", id: `key_${parsed.ulid}`, ...presented });
+    }
   }
 
   async #enter(tenant: string, presented: Presented): Promise<Authenticated> {

@@ -1,5 +1,6 @@
 import { RpcTarget } from "cloudflare:workers";
 import { accountsOf } from "../../core-services/auth/accounts.ts";
+import { configOf } from "../../core-services/auth/config.ts";
 import { realmOf } from "../../core-services/auth/realm.ts";
 import { authService } from "../../core-services/auth/service.ts";
 import type { authDefinition } from "../../core-services/auth/schema.ts";
@@ -39,6 +40,8 @@ export interface Via {
   /** From code that do runs. */
   readonly isGuest: boolean;
   readonly requestId: string;
+  /** Where from, if somebody trusted has said so. */
+  readonly address: string | undefined;
   readonly credential: Authenticated["credential"];
   readonly rates: () => readonly RateState[];
 }
@@ -130,6 +133,8 @@ function authServiceOf(env: Cloudflare.Env, authority: Authority): Implementatio
   const { principal, policy, via } = authority;
   return authService({
     realm: realmOf(env, principal.tenant),
+    realmOf: (tenant) => realmOf(env, tenant),
+    tiers: configOf(env.DO_CONFIG).tiers,
     accounts: accountsOf(env),
     actor: actorOf(authority),
     now: Date.now,

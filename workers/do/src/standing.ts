@@ -98,7 +98,7 @@ export class Standing {
       meter,
       via: {
         isGuest: false,
-        requestId: circumstances.requestId,
+        ...circumstances,
         credential: this.#authenticated.credential,
         rates: () => this.rates,
       },

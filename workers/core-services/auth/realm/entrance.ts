@@ -1,24 +1,24 @@
 import { isInNetworks } from "../address.ts";
 import type { By } from "../actor.ts";
 import type { RateState } from "../gcra.ts";
+import type { RateLimit } from "../schema/keys.ts";
 import { intersect, simplify } from "../scopes.ts";
 import type { Tiers } from "../tiers.ts";
-import type { RateLimit } from "../schema/keys.ts";
-import type { Audit } from "./audit.ts";
-import type { Bucket, Gates } from "./gates.ts";
-import type { KeyRow, Keys } from "./keys.ts";
-import type { Rights } from "./rights.ts";
+import type { RealmCore } from "./core.ts";
+import type { Bucket } from "./gates.ts";
+import type { KeyRow } from "./keys.ts";
+import type { SessionRow } from "./sessions.ts";
+
+interface Circumstances {
+  readonly address: string | undefined;
+  readonly requestId: string;
+  /** What the request takes from its rates and credits; 0 only looks. */
+  readonly cost: number;
+}
 
 /** What a request comes with, its text already turned into an id and a hash. */
 export type Presented =
-  | {
-      readonly kind: "key";
-      readonly id: string;
-      readonly hash: string;
-      readonly address: string | undefined;
-      readonly cost: number;
-      readonly requestId: string;
-    }
+  | (Circumstances & { readonly kind: "key" | "session"; readonly id: string; readonly hash: string })
   /** Somebody whom the host knows already, by a binding's props: only the rates are asked for. */
   | { readonly kind: "known"; readonly id: string; readonly tier: string; readonly cost: number };
 
@@ -55,49 +55,49 @@ export interface Entry {
   readonly retryAfterMs: number;
 }
 
-export interface EntranceDeps {
-  readonly keys: Keys;
-  readonly rights: Rights;
-  readonly audit: Audit;
-  readonly gates: Gates;
-  readonly tiers: () => Tiers;
-  readonly setting: (name: string) => string | undefined;
-}
-
 const MINUTE_MS = 60_000;
 const MAX_KNOWN = 5_000;
+/** The tier of a user who is in no tenant. */
+const PERSONAL_TIER = "public";
+const encoder = new TextEncoder();
 
-/** What each request of a key needs, worked out once after each change. */
+/** What each request of a subject needs, worked out once after each change. */
 interface Known {
   readonly identity: Identity;
   readonly rates: readonly RateLimit[];
   readonly addresses: readonly string[];
   readonly hasCredits: boolean;
+  readonly isOwnerGone: boolean;
 }
 
 /** Decides about each request of a tenant, without writing when it need not. */
 export class Entrance {
-  readonly #deps: EntranceDeps;
+  readonly #core: RealmCore;
+  readonly #tiers: () => Tiers;
   readonly #known = new Map<string, Known>();
   readonly #lastUses = new Map<string, number>();
 
-  constructor(deps: EntranceDeps) {
-    this.#deps = deps;
+  constructor(core: RealmCore, tiers: () => Tiers) {
+    this.#core = core;
+    this.#tiers = tiers;
   }
 
   enter(presented: Presented, nowMs: number): Entry {
-    if (presented.kind === "known") return this.#takeRates(presented.id, presented.tier, [], presented.cost, nowMs);
-    const row = this.#deps.keys.find(presented.id, presented.hash);
-    if (!row) return this.#refuseUnknown(presented.id, presented.requestId, nowMs);
-    const refusal = this.#refusalOf(row, presented.address, nowMs);
-    if (refusal) return this.#refused(refusal, row.id, presented.requestId, nowMs);
-    return this.#admit(row, presented.cost, presented.requestId, nowMs);
+    switch (presented.kind) {
+      case "known":
+        return this.#takeRates(presented.id, presented.tier, [], presented.cost, nowMs);
+      case "key":
+        return this.#enterByKey(presented, nowMs);
+      case "session":
+        return this.#enterBySession(presented, nowMs);
+    }
   }
 
-  /** All that a key or user may do now. */
+  /** All that a key or member may do now. */
   effectiveOf(subject: string): string[] {
-    const row = this.#deps.keys.row(subject);
-    return row ? [...this.#knownOf(row).identity.scopes] : [];
+    const row = this.#core.keys.row(subject);
+    if (row) return [...this.#knownKey(row).identity.scopes];
+    return [...this.#knownUser(subject, false).identity.scopes];
   }
 
   /** After a change of keys, roles or grants: nothing that was worked out before counts. */
@@ -106,53 +106,85 @@ export class Entrance {
   }
 
   get isDirty(): boolean {
-    return this.#deps.gates.isDirty || this.#lastUses.size > 0;
+    return this.#core.gates.isDirty || this.#lastUses.size > 0;
   }
 
   flush(nowMs: number): void {
-    this.#deps.gates.flush(nowMs);
-    this.#deps.keys.noteLastUses(this.#lastUses);
+    this.#core.gates.flush(nowMs);
+    this.#core.keys.noteLastUses(this.#lastUses);
     this.#lastUses.clear();
   }
 
-  #refusalOf(row: KeyRow, address: string | undefined, nowMs: number): Refusal | undefined {
+  #enterByKey({ id, hash, ...circumstances }: Circumstances & { id: string; hash: string }, nowMs: number): Entry {
+    const row = this.#core.keys.find(id, hash);
+    if (!row) return this.#refuseUnknown(id, circumstances.requestId, nowMs);
+    const refusal = this.#refusalOfKey(row, circumstances.address, nowMs);
+    if (refusal) return this.#refused(refusal, row.id, circumstances.requestId, nowMs);
+    return this.#admitKey(row, circumstances, nowMs);
+  }
+
+  #refusalOfKey(row: KeyRow, address: string | undefined, nowMs: number): Refusal | undefined {
     if (row.revoked_ms !== null) return "revoked";
     if (row.expires_ms !== null && row.expires_ms <= nowMs) return "expired";
     if (row.disabled === 1) return "disabled";
-    if (this.#deps.setting("disabled") === "1") return "tenant-disabled";
-    const { identity, addresses } = this.#knownOf(row);
-    if (!this.#deps.tiers().has(identity.tier)) return "tier";
+    const { identity, addresses, isOwnerGone } = this.#knownKey(row);
+    if (isOwnerGone) return "owner-gone";
     // Without a known address, a list of addresses holds for none.
     if (addresses.length > 0 && (address === undefined || !isInNetworks(address, addresses))) return "address";
-    return undefined;
+    return this.#refusalOfTenant(identity.tier);
   }
 
-  #admit(row: KeyRow, cost: number, requestId: string, nowMs: number): Entry {
-    const { identity, rates, hasCredits } = this.#knownOf(row);
-    const { keys, audit } = this.#deps;
+  #refusalOfTenant(tier: string): Refusal | undefined {
+    if (this.#core.setting("disabled") === "1") return "tenant-disabled";
+    return this.#tiers().has(tier) ? undefined : "tier";
+  }
+
+  #admitKey(row: KeyRow, { cost, requestId }: Circumstances, nowMs: number): Entry {
+    const { identity, rates, hasCredits } = this.#knownKey(row);
+    const { keys } = this.#core;
     const left = hasCredits ? keys.credits.leftAfter(row.lineage, cost, nowMs) : undefined;
     if (left !== undefined && left < 0) return this.#refused("credits", row.id, requestId, nowMs);
-    const taken = this.#takeRates(identity.id, identity.tier, this.#ownBuckets(row, rates), cost, nowMs, row.lineage);
+    // A key and what it is rotated to are counted as one.
+    const taken = this.#takeRates(row.lineage, identity.tier, this.#ownBuckets(row, rates), cost, nowMs);
     if (taken.refusal) return taken;
     if (left !== undefined && cost > 0) keys.credits.spend(row.lineage, cost, nowMs);
     if (cost > 0) this.#lastUses.set(row.id, nowMs);
     if (row.first_used_ms === null && cost > 0) {
       keys.noteFirstUse(row.id, nowMs);
-      audit.append(byOf(identity, requestId), "key.first-used", row.id, nowMs);
+      this.#core.note(byOf(identity, requestId), "key.first-used", row.id, nowMs);
     }
     return { ...taken, identity: { ...identity, ...(left === undefined ? {} : { creditsRemaining: left }) } };
   }
 
-  /** @param countedAs what a principal is counted under: a key and what it is rotated to are one */
-  #takeRates(id: string, tierName: string, own: readonly Bucket[], cost: number, nowMs: number, countedAs = id): Entry {
-    const tier = this.#deps.tiers().get(tierName);
+  #enterBySession({ id, hash, cost, requestId }: Circumstances & { id: string; hash: string }, nowMs: number): Entry {
+    const row = this.#core.sessions.row(id);
+    if (!row || !crypto.subtle.timingSafeEqual(encoder.encode(row.access_hash), encoder.encode(hash))) {
+      return { refusal: "unknown", rates: [], retryAfterMs: 0 };
+    }
+    const known = this.#knownUser(row.user_id, row.personal === 1);
+    const refusal = this.#refusalOfSession(row, known, nowMs);
+    if (refusal) return this.#refused(refusal, row.id, requestId, nowMs);
+    const { identity } = known;
+    const taken = this.#takeRates(identity.id, identity.tier, [], cost, nowMs);
+    if (taken.refusal) return taken;
+    return { ...taken, identity: { ...identity, credentialId: row.id, expiresMs: Math.min(row.access_ends_ms, row.ends_ms) } };
+  }
+
+  #refusalOfSession(row: SessionRow, { identity, isOwnerGone }: Known, nowMs: number): Refusal | undefined {
+    if (row.revoked_ms !== null) return "revoked";
+    if (Math.min(row.access_ends_ms, row.ends_ms) <= nowMs) return "expired";
+    return isOwnerGone ? "owner-gone" : this.#refusalOfTenant(identity.tier);
+  }
+
+  #takeRates(countedAs: string, tierName: string, own: readonly Bucket[], cost: number, nowMs: number): Entry {
+    const tier = this.#tiers().get(tierName);
     if (!tier) return { refusal: "tier", rates: [], retryAfterMs: 0 };
     const buckets = [
       ...perMinute("principal", `p:${countedAs}`, tier.perMinute),
       ...perMinute("tenant", "t", tier.tenantPerMinute),
       ...own,
     ];
-    const { admitted, retryAfterMs, states } = this.#deps.gates.take(buckets, cost, nowMs);
+    const { admitted, retryAfterMs, states } = this.#core.gates.take(buckets, cost, nowMs);
     return { ...(admitted ? {} : { refusal: "rate" as const }), rates: states, retryAfterMs };
   }
 
@@ -160,45 +192,73 @@ export class Entrance {
     return rates.map(({ name, limit, windowMs }) => ({ name: `key-${name}`, key: `k:${lineage}:${name}`, limit, windowMs }));
   }
 
-  #knownOf(row: KeyRow): Known {
-    const known = this.#known.get(row.id);
+  #remember(id: string, workOut: () => Known): Known {
+    const known = this.#known.get(id);
     if (known) return known;
-    const made = this.#workOut(row);
+    const made = workOut();
     if (this.#known.size >= MAX_KNOWN) this.#known.clear();
-    this.#known.set(row.id, made);
+    this.#known.set(id, made);
     return made;
   }
 
-  #workOut(row: KeyRow): Known {
-    const { keys, rights, setting } = this.#deps;
-    const tierName = row.tier ?? setting("tier") ?? "tenant";
-    const held = simplify([...(JSON.parse(row.permissions) as string[]), ...rights.of(row.id)]);
-    return {
-      identity: {
-        kind: "key",
-        id: row.id,
-        tier: tierName,
-        scopes: intersect(held, this.#deps.tiers().get(tierName)?.scopes ?? []),
-        credentialId: row.id,
-        ...(row.expires_ms === null ? {} : { expiresMs: row.expires_ms }),
-        ...(row.owner_id === null ? {} : { ownerId: row.owner_id }),
-      },
-      rates: JSON.parse(row.rate_limits) as RateLimit[],
-      addresses: JSON.parse(row.addresses) as string[],
-      hasCredits: keys.credits.get(row.lineage) !== undefined,
-    };
+  #knownKey(row: KeyRow): Known {
+    return this.#remember(row.id, () => {
+      const { keys, rights } = this.#core;
+      const tierName = row.tier ?? this.#core.tier;
+      const held = simplify([...(JSON.parse(row.permissions) as string[]), ...rights.of(row.id)]);
+      const owner = row.owner_id === null ? undefined : this.#knownUser(row.owner_id, row.owner_id === this.#core.tenant);
+      const scopes = intersect(held, this.#tiers().get(tierName)?.scopes ?? []);
+      return {
+        identity: {
+          kind: "key",
+          id: row.id,
+          tier: tierName,
+          // What its owner has lost, it has lost.
+          scopes: owner ? intersect(scopes, owner.identity.scopes) : scopes,
+          credentialId: row.id,
+          ...(row.expires_ms === null ? {} : { expiresMs: row.expires_ms }),
+          ...(row.owner_id === null ? {} : { ownerId: row.owner_id }),
+        },
+        rates: JSON.parse(row.rate_limits) as RateLimit[],
+        addresses: JSON.parse(row.addresses) as string[],
+        hasCredits: keys.credits.get(row.lineage) !== undefined,
+        isOwnerGone: owner?.isOwnerGone ?? false,
+      };
+    });
+  }
+
+  /** @param isPersonal in the Realm that is theirs alone, where they hold what its tier has */
+  #knownUser(userId: string, isPersonal: boolean): Known {
+    return this.#remember(userId, () => {
+      const tierName = isPersonal ? PERSONAL_TIER : this.#core.tier;
+      const held = isPersonal ? ["*"] : this.#core.rights.of(userId);
+      return {
+        identity: {
+          kind: "user",
+          id: userId,
+          tier: tierName,
+          scopes: intersect(held, this.#tiers().get(tierName)?.scopes ?? []),
+          credentialId: userId,
+        },
+        rates: [],
+        addresses: [],
+        hasCredits: false,
+        isOwnerGone: !isPersonal && !this.#core.members.has(userId),
+      };
+    });
   }
 
   #refuseUnknown(id: string, requestId: string, nowMs: number): Entry {
     // Only of keys that there are: what somebody makes up must not fill the trail.
-    if (this.#deps.keys.row(id)) {
-      this.#deps.audit.appendOften({ kind: "anonymous", id: "anonymous", requestId }, "key.refused", id, nowMs, { why: "wrong-secret" });
+    if (this.#core.keys.row(id)) {
+      this.#core.audit.appendOften({ kind: "anonymous", id: "anonymous", requestId }, "key.refused", id, nowMs, { why: "wrong-secret" });
     }
     return { refusal: "unknown", rates: [], retryAfterMs: 0 };
   }
 
   #refused(refusal: Refusal, id: string, requestId: string, nowMs: number): Entry {
-    this.#deps.audit.appendOften({ kind: "key", id, requestId }, "key.refused", id, nowMs, { why: refusal });
+    const kind = id.startsWith("key_") ? "key" : "session";
+    this.#core.audit.appendOften({ kind, id, requestId }, `${kind}.refused`, id, nowMs, { why: refusal });
     return { refusal, rates: [], retryAfterMs: 0 };
   }
 }

@@ -4,6 +4,9 @@ import { simplify } from "../scopes.ts";
 
 const SERVICES = ["db", "gateway", "schedule", "webhooks", "email", "mcp", "queue"];
 
+/** Spelled in two, so that who holds reading and writing apart can hand it on. */
+const SELF = ["auth:read:self/*", "auth:write:self/*"];
+
 /** Roles that every tenant has, and none can change. What they grant is bounded by the tier. */
 export const BUILT_IN_ROLES: ReadonlyMap<string, { readonly description: string; readonly permissions: readonly string[] }> = new Map([
   ["owner", { description: "Everything", permissions: ["*"] }],
@@ -23,17 +26,17 @@ export const BUILT_IN_ROLES: ReadonlyMap<string, { readonly description: string;
     "developer",
     {
       description: "Runs code and uses every service",
-      permissions: [...SERVICES.map((service) => `${service}:*`), "executions:*", "auth:*:self/*", "auth:read:keys/*"],
+      permissions: [...SERVICES.map((service) => `${service}:*`), "executions:*", ...SELF, "auth:read:keys/*"],
     },
   ],
   [
     "viewer",
     {
       description: "Reads",
-      permissions: [...SERVICES.map((service) => `${service}:read`), "executions:read", "auth:*:self/*"],
+      permissions: [...SERVICES.map((service) => `${service}:read`), "executions:read", ...SELF],
     },
   ],
-  ["auditor", { description: "Reads the audit trail", permissions: ["auth:read:audit/*", "auth:*:self/*"] }],
+  ["auditor", { description: "Reads the audit trail", permissions: ["auth:read:audit/*", ...SELF] }],
 ]);
 
 const MAX_ROLES = 1_000;

@@ -1,5 +1,8 @@
+import { SESSIONS_TABLE } from "./sessions.ts";
+
 /** What a Realm keeps: the credentials and rights of one tenant, and who did what with them. */
 export const CREATE_TABLES = `
+  ${SESSIONS_TABLE}
   CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS keys (
     id TEXT PRIMARY KEY, lineage TEXT NOT NULL, name TEXT NOT NULL, hash TEXT NOT NULL, environment TEXT NOT NULL,

@@ -1,3 +1,4 @@
+import { DoError } from "../../../../sdk/src/errors.ts";
 import type { WhoAmI } from "../../../../sdk/src/types.ts";
 import type { Implementation } from "../../shared/method.ts";
 import type { Accounts } from "../accounts.ts";
@@ -5,15 +6,24 @@ import type { Actor } from "../actor.ts";
 import type { Realm } from "../realm.ts";
 import type { Remote } from "../remote.ts";
 import type { authDefinition } from "../schema.ts";
+import type { Tiers } from "../tiers.ts";
 
 /** What the methods of auth act on, for one caller. */
 export interface AuthDeps {
   /** Of the caller's own tenant. */
   readonly realm: Remote<Realm>;
+  /** Of others: to sign in to, and for the operator. */
+  readonly realmOf: (tenant: string) => Remote<Realm>;
   readonly accounts: Remote<Accounts>;
+  readonly tiers: Tiers;
   readonly actor: Actor;
   readonly now: () => number;
   readonly whoAmI: () => Promise<WhoAmI>;
 }
 
 export type Methods<K extends keyof typeof authDefinition.methods> = Pick<Implementation<typeof authDefinition>, K>;
+
+/** @throws DoError PERMISSION_DENIED for code: who a person is, and where they belong, is not for it to change */
+export function callersOnly({ isGuest }: Actor): void {
+  if (isGuest) throw new DoError("PERMISSION_DENIED", "Cannot do this from code: it is for callers", { reason: "CALLERS_ONLY" });
+}

@@ -11,7 +11,15 @@ import { openapi } from "./routes/openapi.ts";
 import { rpc } from "./routes/rpc.ts";
 
 /** Read by anyone; every other route needs a principal. */
-const OPEN_PATHS: ReadonlySet<string> = new Set(["/", "/health", "/ready", "/openapi.json"]);
+const OPEN_PATHS: ReadonlySet<string> = new Set([
+  "/",
+  "/health",
+  "/ready",
+  "/openapi.json",
+  // The credential is among the arguments.
+  "/rpc/auth/signIn",
+  "/rpc/auth/refreshSession",
+]);
 
 const app = new Hono<HttpEnv>()
   .use(async (c, next) => {
