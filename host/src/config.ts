@@ -7,6 +7,8 @@ export interface WorkerdConfigOptions {
   readonly configDir: string;
   readonly bundleDir: string;
   readonly storageDir: string;
+  /** Lets EGRESS reach this machine: for tests whose issuers are here. */
+  readonly egressToLoopback?: boolean;
 }
 
 /** Names here are those of wrangler.jsonc; a unique key names a folder of stored data and must never change. */
@@ -20,12 +22,13 @@ const DURABLE_OBJECTS = [
 export const COMPATIBILITY_DATE = "2026-11-17";
 
 /** Cap'n Proto text for `workerd serve`. Secrets are not in it: they come from the environment of the process. */
-export function workerdConfig({ configDir, bundleDir, storageDir }: WorkerdConfigOptions): string {
+export function workerdConfig({ configDir, bundleDir, storageDir, egressToLoopback = false }: WorkerdConfigOptions): string {
   const embed = (file: string) => JSON.stringify(relative(configDir, join(bundleDir, file)));
   const namespaces = DURABLE_OBJECTS.map(
     ({ className, uniqueKey }) => `(className = "${className}", uniqueKey = "${uniqueKey}", enableSql = true)`,
   );
   const bindings = DURABLE_OBJECTS.map(({ binding, className }) => `(name = "${binding}", durableObjectNamespace = "${className}")`);
+  const allowed = ["public", ...(egressToLoopback ? ["127.0.0.1/32"] : [])].map((network) => JSON.stringify(network)).join(", ");
   return `using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
@@ -38,6 +41,7 @@ const config :Workerd.Config = (
       compatibilityDate = "${COMPATIBILITY_DATE}",
       bindings = [
         (name = "LOADER", workerLoader = ()),
+        (name = "EGRESS", service = "public"),
         (name = "DO_ROOT_KEY", fromEnvironment = "DO_ROOT_KEY"),
         (name = "DO_CONFIG", fromEnvironment = "DO_CONFIG"),
         (name = "DO_TRUSTED_INGRESS", fromEnvironment = "DO_TRUSTED_INGRESS"),
@@ -48,8 +52,9 @@ const config :Workerd.Config = (
       globalOutbound = "nowhere",
     )),
     (name = "storage", disk = (path = ${JSON.stringify(storageDir)}, writable = true)),
-    # do itself calls nobody, and what it loads has globalOutbound null.
+    # do itself calls nobody but by EGRESS, and what it loads has globalOutbound null.
     (name = "nowhere", network = (allow = [])),
+    (name = "public", network = (allow = [${allowed}], tlsOptions = (trustBrowserCas = true))),
   ],
   sockets = [(name = "http", http = (), service = "do")],
 );

@@ -41,7 +41,11 @@ export async function startHost(options: HostOptions): Promise<Host> {
   try {
     const configPath = join(data.runDir, "do.capnp");
     const { bundleDir } = options;
-    writeFileSync(configPath, workerdConfig({ configDir: data.runDir, bundleDir, storageDir: data.storageDir }), { mode: 0o600 });
+    writeFileSync(
+      configPath,
+      workerdConfig({ configDir: data.runDir, bundleDir, storageDir: data.storageDir, egressToLoopback: namesLoopback(options.config) }),
+      { mode: 0o600 },
+    );
     const address = isIP(options.host) === 6 ? `[${options.host}]` : options.host;
     const env = { DO_ROOT_KEY: data.rootKey, DO_CONFIG: options.config ?? "" };
     const start = async (port: number) => {
@@ -94,6 +98,17 @@ export async function startHost(options: HostOptions): Promise<Host> {
   } catch (error) {
     data.release();
     throw error;
+  }
+}
+
+/** Whether the configuration lets documents come from this machine; what else it says, do reads and checks itself. */
+function namesLoopback(config: string | undefined): boolean {
+  if (config === undefined) return false;
+  try {
+    const { loopbackOrigins } = JSON.parse(config) as { loopbackOrigins?: unknown };
+    return Array.isArray(loopbackOrigins) && loopbackOrigins.length > 0;
+  } catch {
+    return false;
   }
 }
 

@@ -1,7 +1,11 @@
 import { DurableObject } from "cloudflare:workers";
 import { DoError } from "../../../sdk/src/errors.ts";
+import { JwksCache } from "./accounts/jwks.ts";
+import { SigningKeys, SIGNING_TABLE } from "./accounts/signing.ts";
 import { Tenants, TENANTS_TABLE } from "./accounts/tenants.ts";
 import { Users, USERS_TABLE, type SigningIn } from "./accounts/users.ts";
+import { configOf } from "./config.ts";
+import type { JWK } from "./jwt/verify.ts";
 import { FLUSH_MS, Gates } from "./realm/gates.ts";
 import type { Remote } from "./remote.ts";
 import type { Tenant, User } from "./schema/users.ts";
@@ -24,15 +28,18 @@ export class Accounts extends DurableObject {
   readonly #tenants: Tenants;
   readonly #users: Users;
   readonly #gates: Gates;
+  readonly #signing: SigningKeys;
+  readonly #issuers = new JwksCache();
   #flushing = false;
 
   constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
     super(ctx, env);
     const { sql } = ctx.storage;
-    sql.exec(TENANTS_TABLE + USERS_TABLE + BUCKETS_TABLE);
+    sql.exec(TENANTS_TABLE + USERS_TABLE + SIGNING_TABLE + BUCKETS_TABLE);
     this.#tenants = new Tenants(sql);
     this.#users = new Users(sql);
     this.#gates = new Gates(sql);
+    this.#signing = new SigningKeys(sql);
   }
 
   tenantOf(tag: string): string | undefined {
@@ -93,6 +100,22 @@ export class Accounts extends DurableObject {
   }
   leave(userId: string, tenant: string): void {
     this.#users.leave(userId, tenant);
+  }
+
+  jwks(nowMs: number): Promise<{ keys: JWK[] }> {
+    return this.#signing.jwks(nowMs);
+  }
+  signToken(claims: Record<string, unknown>, nowMs: number): Promise<string> {
+    return this.#signing.sign(claims, nowMs);
+  }
+  rotateSigningKey(endsMs: number, nowMs: number): Promise<{ kid: string; previous: string }> {
+    return this.#signing.rotate(endsMs, nowMs);
+  }
+
+  /** The public keys of another issuer, of the configuration. @throws DoError UNAVAILABLE */
+  async jwksOf(url: string, kid: string | undefined): Promise<JWK[]> {
+    const { loopbackOrigins } = configOf(this.env.DO_CONFIG);
+    return [...(await this.#issuers.keys(url, kid, { egress: this.env.EGRESS, loopbackOrigins, now: Date.now }))];
   }
 
   /**

@@ -11,6 +11,9 @@ export interface Actor {
   readonly requestId: string;
   /** The key or session by which it came. */
   readonly credentialId: string | undefined;
+  /** What that was made from, in the end: a token of a key is worth what the key is. */
+  readonly credentialSource: string | undefined;
+  readonly credentialExpiresMs: number | undefined;
   /** Where the request comes from, if somebody trusted has said so. */
   readonly address: string | undefined;
 }

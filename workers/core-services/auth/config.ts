@@ -1,6 +1,8 @@
 import * as z from "zod";
 import { DoError } from "../../../sdk/src/errors.ts";
 import { SERVICES } from "../../../sdk/src/types.ts";
+import { checkUrl } from "../shared/guarded-fetch.ts";
+import { Issuer } from "./jwt/issuers.ts";
 import { isScope } from "./scopes.ts";
 import { DEFAULT_TIERS, type Tier, type Tiers } from "./tiers.ts";
 
@@ -11,6 +13,10 @@ export interface Config {
   readonly anonymousTier: string | undefined;
   /** Where this deployment is reached: the issuer of its tokens. */
   readonly publicUrl: string | undefined;
+  /** Others whose tokens are taken. */
+  readonly issuers: readonly Issuer[];
+  /** Origins on this machine that documents may be got from; for tests. */
+  readonly loopbackOrigins: readonly string[];
 }
 
 const MAX_CONFIG_CHARACTERS = 262_144;
@@ -61,6 +67,11 @@ const Shape = z.strictObject({
   tiers: z.record(TierName, TierChange).optional(),
   anonymousTier: TierName.optional(),
   publicUrl: PublicUrl.optional(),
+  issuers: z.array(Issuer).max(50).optional(),
+  loopbackOrigins: z
+    .array(z.string().regex(/^http:\/\/127\.0\.0\.1:\d+$/, "must be as http://127.0.0.1:8080"))
+    .max(10)
+    .optional(),
 });
 
 let last: { text: string | null | undefined; config: Config } | undefined;
@@ -75,11 +86,24 @@ export function configOf(text: string | null | undefined): Config {
 }
 
 export function parseConfig(text: string | null | undefined): Config {
-  const { tiers = {}, anonymousTier, publicUrl } = text ? parseShape(text) : {};
+  const { tiers = {}, anonymousTier, publicUrl, issuers = [], loopbackOrigins = [] } = text ? parseShape(text) : {};
   const all = new Map(DEFAULT_TIERS);
   for (const [name, change] of Object.entries(tiers)) all.set(name, tierOf(name, change));
   if (anonymousTier !== undefined && !all.has(anonymousTier)) throw broken(`anonymousTier: there is no tier "${anonymousTier}"`);
-  return { tiers: all, anonymousTier, publicUrl };
+  for (const [n, issuer] of issuers.entries()) checkIssuer(issuer, `issuers.${n}`, all, loopbackOrigins);
+  return { tiers: all, anonymousTier, publicUrl, issuers, loopbackOrigins };
+}
+
+function checkIssuer({ jwksUrl, tier }: Issuer, at: string, tiers: Tiers, loopbackOrigins: readonly string[]): void {
+  try {
+    checkUrl(jwksUrl, loopbackOrigins);
+  } catch (error) {
+    throw broken(`${at}.jwksUrl: ${error instanceof Error ? error.message : "is not valid"}`);
+  }
+  const names = "value" in tier ? [tier.value] : Object.values(tier.values ?? {});
+  if ("claim" in tier && !tier.values) throw broken(`${at}.tier: a claim needs values, from what it says to tiers`);
+  const unknown = names.find((name) => !tiers.has(name));
+  if (unknown !== undefined) throw broken(`${at}.tier: there is no tier "${unknown}"`);
 }
 
 function parseShape(text: string): z.infer<typeof Shape> {

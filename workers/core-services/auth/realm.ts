@@ -165,6 +165,12 @@ export class Realm extends DurableObject {
     return this.#people.revokeSessionsOf(by, userId, but, nowMs);
   }
 
+  revokeToken(by: By, id: string, endsMs: number, nowMs: number): { revoked: boolean } {
+    const revoked = this.#core.tokens.revoke(id, endsMs, nowMs);
+    if (revoked) this.#core.note(by, "token.revoked", id, nowMs);
+    return { revoked };
+  }
+
   /** What the operator has decided about the tenant. */
   setTenant(by: By, settings: { tier?: string | undefined; disabled?: boolean | undefined }, nowMs: number): void {
     if (settings.tier !== undefined) this.#core.set("tier", settings.tier);

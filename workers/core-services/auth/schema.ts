@@ -4,6 +4,7 @@ import { keyMethods } from "./schema/keys.ts";
 import { roleMethods } from "./schema/roles.ts";
 import { selfMethods } from "./schema/self.ts";
 import { sessionMethods } from "./schema/sessions.ts";
+import { tokenMethods } from "./schema/tokens.ts";
 import { tenantMethods, userMethods } from "./schema/users.ts";
 
 /**
@@ -20,6 +21,7 @@ export const authDefinition = defineService({
     ...userMethods,
     ...sessionMethods,
     ...tenantMethods,
+    ...tokenMethods,
     ...auditMethods,
   },
 });

@@ -6,6 +6,7 @@ import { keyService } from "./service/keys.ts";
 import { roleService } from "./service/roles.ts";
 import { sessionService } from "./service/sessions.ts";
 import { tenantService } from "./service/tenants.ts";
+import { tokenService } from "./service/tokens.ts";
 import { userService } from "./service/users.ts";
 
 /** What a principal may call of auth, in its own tenant. */
@@ -18,6 +19,7 @@ export function authService(deps: AuthDeps): Implementation<typeof authDefinitio
     ...userService(deps),
     ...sessionService(deps),
     ...tenantService(deps),
+    ...tokenService(deps),
     listAudit: async ({ actor, action, object, limit = DEFAULT_PAGE, cursor } = {}) =>
       realm.listAudit({ actor, action, object, before: cursor === undefined ? undefined : Number(cursor), limit }),
   };

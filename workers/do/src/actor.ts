@@ -14,6 +14,8 @@ export function actorOf({ principal, policy: granted, services, via }: Authority
     isGuest: via.isGuest,
     requestId: via.requestId,
     credentialId: via.credential?.id,
+    credentialSource: via.credential?.source,
+    credentialExpiresMs: via.credential?.expiresMs,
     address: via.address,
   };
 }

@@ -1,17 +1,21 @@
 import { createHash } from "node:crypto";
 import { accountsOf } from "../../core-services/auth/accounts.ts";
 import { hashCredential, parseCredential, REFRESH_LABEL, SESSION_LABEL } from "../../core-services/auth/credential.ts";
-import type { Presented } from "../../core-services/auth/realm/entrance.ts";
 import type { RateState } from "../../core-services/auth/gcra.ts";
+import { looksLikeJwt } from "../../core-services/auth/jwt/shape.ts";
+import type { Presented } from "../../core-services/auth/realm/entrance.ts";
 import { realmOf } from "../../core-services/auth/realm.ts";
 import { DoError, toDoError } from "../../../sdk/src/errors.ts";
-import { refused } from "./refused.ts";
+import { verifyToken } from "./authenticate-jwt.ts";
 import { ROOT, type Principal } from "./principal.ts";
+import { refused } from "./refused.ts";
 
 /** What is known of a request beside what it says. */
 export interface Circumstances {
   /** Where it comes from, if somebody trusted has said so. */
   readonly address: string | undefined;
+  /** Where it was sent to, if it was sent by HTTP. */
+  readonly origin: string | undefined;
   readonly requestId: string;
 }
 
@@ -20,7 +24,14 @@ export interface Authenticated {
   readonly principal: Principal;
   /** At most these of the tier's; undefined: all of them. */
   readonly scopes: readonly string[] | undefined;
-  readonly credential: { readonly id: string; readonly expiresMs: number | undefined } | undefined;
+  readonly credential:
+    | {
+        readonly id: string;
+        /** What it is made from, in the end: of a token the key or session, of these themselves. */
+        readonly source: string | undefined;
+        readonly expiresMs: number | undefined;
+      }
+    | undefined;
   /** How much of its rates is left, after this request. */
   readonly rates: readonly RateState[];
 }
@@ -28,10 +39,11 @@ export interface Authenticated {
 /** Turns what a caller presents into who it is, and counts the request. */
 export interface Authenticator {
   /**
+   * @param cost what is taken from the rates; 0 only looks
    * @throws DoError UNAUTHENTICATED for a credential that is not good; RATE_LIMITED; UNAVAILABLE when it cannot be told,
    * which never means anonymous
    */
-  authenticate(credential: unknown, circumstances: Circumstances): Promise<Authenticated>;
+  authenticate(credential: unknown, circumstances: Circumstances, cost: number): Promise<Authenticated>;
 }
 
 const MAX_CREDENTIAL_CHARACTERS = 8_192;
@@ -51,33 +63,48 @@ export class RealmAuthenticator implements Authenticator {
     this.#now = now;
   }
 
-  async authenticate(credential: unknown, circumstances: Circumstances): Promise<Authenticated> {
+  async authenticate(credential: unknown, circumstances: Circumstances, cost: number): Promise<Authenticated> {
     this.#checkConfigured();
     if (typeof credential !== "string" || credential === "" || credential.length > MAX_CREDENTIAL_CHARACTERS) throw badCredential();
-    if (this.#isRootKey(credential))
-      return { principal: ROOT, scopes: undefined, credential: { id: "root", expiresMs: undefined }, rates: [] };
+    if (this.#isRootKey(credential)) return AUTHENTICATED_ROOT;
+    const { address, requestId } = circumstances;
+    const asked = { address, requestId, cost };
+    if (looksLikeJwt(credential)) return this.#byToken(credential, circumstances, cost);
     const parsed = parseCredential(credential);
-    if (!parsed) throw badCredential();
+    if (!parsed || parsed.label === REFRESH_LABEL) throw badCredential();
     const tenant = await this.#tenantOf(parsed.tag);
     if (tenant === undefined) throw badCredential();
-    const presented = { hash: hashCredential(credential), cost: 1, ...circumstances };
-    switch (parsed.label) {
-      case SESSION_LABEL:
-        return this.#enter(tenant, { kind: "session", id: `ses_${parsed.ulid}`, ...presented });
-      case REFRESH_LABEL:
-        // Good for refreshSession alone.
-        throw badCredential();
-      default:
-        return this.#enter(tenant, { kind: "key", id: `key_${parsed.ulid}`, ...presented });
-    }
+    const [kind, prefix] = parsed.label === SESSION_LABEL ? (["session", "ses"] as const) : (["key", "key"] as const);
+    const id = `${prefix}_${parsed.ulid}`;
+    return this.#enter(tenant, { kind, id, hash: hashCredential(credential), ...asked }, id);
   }
 
-  async #enter(tenant: string, presented: Presented): Promise<Authenticated> {
+  async #byToken(token: string, circumstances: Circumstances, cost: number): Promise<Authenticated> {
+    const verified = await known(() => verifyToken(this.#env, token, circumstances.origin, this.#now()));
+    const { address, requestId } = circumstances;
+    if (verified.kind === "own") {
+      const { tenant, id, source, scopes, expiresMs } = verified;
+      const authenticated = await this.#enter(tenant, { kind: "derived", id, source, scopes, address, requestId, cost }, source);
+      // Of a token, its own end.
+      return { ...authenticated, credential: { id, source, expiresMs } };
+    }
+    const { tenant, tier, id, scopes, expiresMs } = verified;
+    const entry = await known(() => realmOf(this.#env, tenant).enter({ kind: "known", id, tier, cost }, this.#now()));
+    if (entry.refusal !== undefined) throw refused(entry.refusal, entry);
+    return {
+      principal: Object.freeze({ kind: "user", id, tenant, tier }),
+      scopes,
+      credential: { id, source: undefined, expiresMs },
+      rates: entry.rates,
+    };
+  }
+
+  async #enter(tenant: string, presented: Presented, source: string): Promise<Authenticated> {
     const entry = await known(() => realmOf(this.#env, tenant).enter(presented, this.#now()));
     const { identity, refusal, rates } = entry;
     if (refusal !== undefined || !identity) throw refused(refusal ?? "unknown", entry);
     const { kind, id, tier, scopes, credentialId, expiresMs } = identity;
-    return { principal: Object.freeze({ kind, id, tenant, tier }), scopes, credential: { id: credentialId, expiresMs }, rates };
+    return { principal: Object.freeze({ kind, id, tenant, tier }), scopes, credential: { id: credentialId, source, expiresMs }, rates };
   }
 
   async #tenantOf(tag: string): Promise<string | undefined> {
@@ -106,6 +133,13 @@ export class RealmAuthenticator implements Authenticator {
   }
 }
 
+const AUTHENTICATED_ROOT: Authenticated = Object.freeze({
+  principal: ROOT,
+  scopes: undefined,
+  credential: { id: "root", source: "root", expiresMs: undefined },
+  rates: [],
+});
+
 /** A store that cannot be asked is an outage; what it answers is an answer. */
 async function known<T>(ask: () => Promise<T>): Promise<T> {
   try {
@@ -118,6 +152,6 @@ async function known<T>(ask: () => Promise<T>): Promise<T> {
   }
 }
 
-export function badCredential(): DoError {
+function badCredential(): DoError {
   return new DoError("UNAUTHENTICATED", "Cannot authenticate: the credential is not valid", { reason: "BAD_CREDENTIAL" });
 }

@@ -1,7 +1,8 @@
 import { RpcTarget } from "cloudflare:workers";
 import { accountsOf } from "../../core-services/auth/accounts.ts";
-import { configOf } from "../../core-services/auth/config.ts";
+import { configOf, type Config } from "../../core-services/auth/config.ts";
 import { realmOf } from "../../core-services/auth/realm.ts";
+import type { Inspected } from "../../core-services/auth/service/deps.ts";
 import { authService } from "../../core-services/auth/service.ts";
 import type { authDefinition } from "../../core-services/auth/schema.ts";
 import { dbDefinition } from "../../core-services/db/schema.ts";
@@ -12,9 +13,10 @@ import { parseArguments, type Implementation, type Sendable, type ServiceDefinit
 import { SERVICES, type ServiceName } from "../../../sdk/src/types.ts";
 import type { RateState } from "../../core-services/auth/gcra.ts";
 import { actorOf } from "./actor.ts";
-import type { Authenticated } from "./authenticate.ts";
+import { RealmAuthenticator, type Authenticated } from "./authenticate.ts";
+import { issuerOf } from "./authenticate-jwt.ts";
 import { DoError, nearest, publicError } from "./errors.ts";
-import { allows, whoAmI, type Policy } from "./policy.ts";
+import { allows, policy as policyOf, whoAmI, type Policy } from "./policy.ts";
 import type { Principal } from "./principal.ts";
 
 /** Counts, times and records each call, and refuses it when its time is over. */
@@ -42,6 +44,8 @@ export interface Via {
   readonly requestId: string;
   /** Where from, if somebody trusted has said so. */
   readonly address: string | undefined;
+  /** Where to, if it came by HTTP. */
+  readonly origin: string | undefined;
   readonly credential: Authenticated["credential"];
   readonly rates: () => readonly RateState[];
 }
@@ -131,15 +135,24 @@ function implementation(env: Cloudflare.Env, authority: Authority, service: Serv
 
 function authServiceOf(env: Cloudflare.Env, authority: Authority): Implementation<typeof authDefinition> {
   const { principal, policy, via } = authority;
+  const config = configOf(env.DO_CONFIG);
   return authService({
     realm: realmOf(env, principal.tenant),
     realmOf: (tenant) => realmOf(env, tenant),
-    tiers: configOf(env.DO_CONFIG).tiers,
+    tiers: config.tiers,
     accounts: accountsOf(env),
     actor: actorOf(authority),
     now: Date.now,
     whoAmI: async () => whoAmI(principal, policy, via.credential, via.rates()),
+    issuer: issuerOf(config, via.origin),
+    inspect: async (credential) => inspected(await new RealmAuthenticator(env, Date.now).authenticate(credential, via, 0), config),
   });
+}
+
+/** What a credential stands for, with all of its scopes said. */
+function inspected({ principal, scopes, credential }: Authenticated, { tiers }: Config): Inspected {
+  const { id, source = "", expiresMs } = credential ?? { id: "", expiresMs: undefined };
+  return { principal, scopes: scopes ?? policyOf(principal, tiers).scopes, credential: { id, source, expiresMs } };
 }
 
 /** A denial is worth a line in the tenant's trail. That it cannot be written does not make it less of one. */

@@ -16,7 +16,7 @@ import { Session, type ExecutionsCapability, type OnEvent, type SessionDeps } fr
 export default class Do extends WorkerEntrypoint {
   override async fetch(request: Request): Promise<Response> {
     try {
-      return await handle(request, this.#session(addressOf(request, this.env.DO_TRUSTED_INGRESS)));
+      return await handle(request, this.#session(addressOf(request, this.env.DO_TRUSTED_INGRESS), new URL(request.url).origin));
     } catch (error) {
       // A configuration that is none, before there is anybody to answer.
       return problem(error, newId("req", Date.now()));
@@ -41,12 +41,12 @@ export default class Do extends WorkerEntrypoint {
     return entrypoint.#session();
   }
 
-  #session(address?: string): Session {
+  #session(address?: string, origin?: string): Session {
     const deps: SessionDeps = {
       env: this.env,
       executor: executorOf(this.env),
       authenticator: new RealmAuthenticator(this.env, Date.now),
-      circumstances: { address, requestId: newId("req", Date.now()) },
+      circumstances: { address, origin, requestId: newId("req", Date.now()) },
       now: Date.now,
       waitUntil: (work) => this.ctx.waitUntil(work),
     };

@@ -10,6 +10,8 @@ declare namespace Cloudflare {
     ACCOUNTS: DurableObjectNamespace<import("../../core-services/auth/accounts.ts").Accounts>;
     REALM: DurableObjectNamespace<import("../../core-services/auth/realm.ts").Realm>;
     EXECUTIONS: DurableObjectNamespace<import("./executions/executions.ts").Executions>;
+    /** The way out for documents of others that do itself reads; never given to code. */
+    EGRESS: Fetcher;
     /** Absent: every credential is refused. */
     DO_ROOT_KEY?: string;
     /** Tiers, issuers and the like as JSON (core-services/auth/config.ts); absent or empty: the defaults. */

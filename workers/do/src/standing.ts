@@ -46,7 +46,7 @@ export class Standing {
     credential: unknown,
     circumstances: Circumstances,
   ): Promise<Standing> {
-    const again = () => authenticator.authenticate(credential, circumstances);
+    const again = () => authenticator.authenticate(credential, circumstances, 1);
     return new Standing(env, circumstances, await again(), again);
   }
 

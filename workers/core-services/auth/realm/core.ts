@@ -10,6 +10,7 @@ import { Keys } from "./keys.ts";
 import { Members } from "./members.ts";
 import { Rights } from "./rights.ts";
 import { Sessions } from "./sessions.ts";
+import { RevokedTokens } from "./revoked-tokens.ts";
 import { CREATE_TABLES } from "./tables.ts";
 
 export interface RealmOptions {
@@ -27,6 +28,7 @@ export class RealmCore {
   readonly rights: Rights;
   readonly members: Members;
   readonly sessions: Sessions;
+  readonly tokens: RevokedTokens;
   readonly audit: Audit;
   readonly gates: Gates;
   readonly entrance: Entrance;
@@ -45,6 +47,7 @@ export class RealmCore {
     this.rights = new Rights(sql);
     this.members = new Members(sql, this.rights);
     this.sessions = new Sessions(sql);
+    this.tokens = new RevokedTokens(sql);
     this.audit = new Audit(sql);
     this.gates = new Gates(sql);
     this.entrance = new Entrance(this, tiers);

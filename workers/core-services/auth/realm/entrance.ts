@@ -1,5 +1,5 @@
 import { isInNetworks } from "../address.ts";
-import type { By } from "../actor.ts";
+import { PLATFORM_TENANT, type By } from "../actor.ts";
 import type { RateState } from "../gcra.ts";
 import type { RateLimit } from "../schema/keys.ts";
 import { intersect, simplify } from "../scopes.ts";
@@ -19,12 +19,14 @@ interface Circumstances {
 /** What a request comes with, its text already turned into an id and a hash. */
 export type Presented =
   | (Circumstances & { readonly kind: "key" | "session"; readonly id: string; readonly hash: string })
-  /** Somebody whom the host knows already, by a binding's props: only the rates are asked for. */
+  /** Something that was made from a credential, and is worth what that is now, within its own scopes. */
+  | (Circumstances & { readonly kind: "derived"; readonly id: string; readonly source: string; readonly scopes: readonly string[] })
+  /** Somebody whom the host knows already, by a binding's props or another issuer's token: only the rates are asked for. */
   | { readonly kind: "known"; readonly id: string; readonly tier: string; readonly cost: number };
 
 /** What a credential turned out to stand for. */
 export interface Identity {
-  readonly kind: "key" | "user";
+  readonly kind: "root" | "key" | "user";
   readonly id: string;
   readonly tier: string;
   /** All that it grants now: of itself, its roles, its owner, its tier. */
@@ -85,7 +87,9 @@ export class Entrance {
   enter(presented: Presented, nowMs: number): Entry {
     switch (presented.kind) {
       case "known":
-        return this.#takeRates(presented.id, presented.tier, [], presented.cost, nowMs);
+        return this.#enterKnown(presented, nowMs);
+      case "derived":
+        return this.#enterDerived(presented, nowMs);
       case "key":
         return this.#enterByKey(presented, nowMs);
       case "session":
@@ -156,24 +160,63 @@ export class Entrance {
     return { ...taken, identity: { ...identity, ...(left === undefined ? {} : { creditsRemaining: left }) } };
   }
 
-  #enterBySession({ id, hash, cost, requestId }: Circumstances & { id: string; hash: string }, nowMs: number): Entry {
+  #enterBySession({ id, hash, ...circumstances }: Circumstances & { id: string; hash: string }, nowMs: number): Entry {
     const row = this.#core.sessions.row(id);
     if (!row || !crypto.subtle.timingSafeEqual(encoder.encode(row.access_hash), encoder.encode(hash))) {
       return { refusal: "unknown", rates: [], retryAfterMs: 0 };
     }
     const known = this.#knownUser(row.user_id, row.personal === 1);
     const refusal = this.#refusalOfSession(row, known, nowMs);
-    if (refusal) return this.#refused(refusal, row.id, requestId, nowMs);
-    const { identity } = known;
-    const taken = this.#takeRates(identity.id, identity.tier, [], cost, nowMs);
-    if (taken.refusal) return taken;
-    return { ...taken, identity: { ...identity, credentialId: row.id, expiresMs: Math.min(row.access_ends_ms, row.ends_ms) } };
+    if (refusal) return this.#refused(refusal, row.id, circumstances.requestId, nowMs);
+    const entry = this.#admitUser(known, circumstances, nowMs);
+    if (!entry.identity) return entry;
+    return { ...entry, identity: { ...entry.identity, credentialId: row.id, expiresMs: Math.min(row.access_ends_ms, row.ends_ms) } };
   }
 
   #refusalOfSession(row: SessionRow, { identity, isOwnerGone }: Known, nowMs: number): Refusal | undefined {
     if (row.revoked_ms !== null) return "revoked";
     if (Math.min(row.access_ends_ms, row.ends_ms) <= nowMs) return "expired";
     return isOwnerGone ? "owner-gone" : this.#refusalOfTenant(identity.tier);
+  }
+
+  #enterKnown({ id, tier, cost }: { id: string; tier: string; cost: number }, nowMs: number): Entry {
+    const refusal = this.#refusalOfTenant(tier);
+    return refusal ? { refusal, rates: [], retryAfterMs: 0 } : this.#takeRates(id, tier, [], cost, nowMs);
+  }
+
+  #enterDerived(presented: Circumstances & { id: string; source: string; scopes: readonly string[] }, nowMs: number): Entry {
+    const { id, source, scopes } = presented;
+    if (this.#core.tokens.has(id)) return this.#refused("revoked", id, presented.requestId, nowMs);
+    const entry = this.#enterBySource(source, presented, nowMs);
+    if (!entry.identity) return entry;
+    return { ...entry, identity: { ...entry.identity, scopes: intersect(entry.identity.scopes, scopes), credentialId: id } };
+  }
+
+  /** As what it was made from is let in now, though its own secret is not here. */
+  #enterBySource(source: string, circumstances: Circumstances, nowMs: number): Entry {
+    const { keys, sessions, tenant } = this.#core;
+    const nothing: Entry = { refusal: "revoked", rates: [], retryAfterMs: 0 };
+    if (source === "root" && tenant === PLATFORM_TENANT) {
+      const identity: Identity = { kind: "root", id: "root", tier: "internal", scopes: ["*"], credentialId: "root" };
+      return { identity, rates: [], retryAfterMs: 0 };
+    }
+    if (source.startsWith("key_")) {
+      const row = keys.row(source);
+      if (!row) return nothing;
+      const refusal = this.#refusalOfKey(row, circumstances.address, nowMs);
+      return refusal ? this.#refused(refusal, row.id, circumstances.requestId, nowMs) : this.#admitKey(row, circumstances, nowMs);
+    }
+    const row = sessions.row(source);
+    if (!row) return nothing;
+    const known = this.#knownUser(row.user_id, row.personal === 1);
+    // The session's own access token may have been replaced since: the session goes on.
+    const refusal = this.#refusalOfSession({ ...row, access_ends_ms: row.ends_ms }, known, nowMs);
+    return refusal ? this.#refused(refusal, row.id, circumstances.requestId, nowMs) : this.#admitUser(known, circumstances, nowMs);
+  }
+
+  #admitUser({ identity }: Known, { cost }: Circumstances, nowMs: number): Entry {
+    const taken = this.#takeRates(identity.id, identity.tier, [], cost, nowMs);
+    return taken.refusal ? taken : { ...taken, identity };
   }
 
   #takeRates(countedAs: string, tierName: string, own: readonly Bucket[], cost: number, nowMs: number): Entry {
@@ -257,7 +300,7 @@ export class Entrance {
   }
 
   #refused(refusal: Refusal, id: string, requestId: string, nowMs: number): Entry {
-    const kind = id.startsWith("key_") ? "key" : "session";
+    const kind = id.startsWith("key_") ? "key" : id.startsWith("tok_") ? "token" : "session";
     this.#core.audit.appendOften({ kind, id, requestId }, `${kind}.refused`, id, nowMs, { why: refusal });
     return { refusal, rates: [], retryAfterMs: 0 };
   }

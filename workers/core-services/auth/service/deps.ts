@@ -19,6 +19,21 @@ export interface AuthDeps {
   readonly actor: Actor;
   readonly now: () => number;
   readonly whoAmI: () => Promise<WhoAmI>;
+  /** Where this deployment is: who its tokens are by. */
+  readonly issuer: string | undefined;
+  /** What any credential stands for, without counting it. @throws DoError as authenticating does */
+  readonly inspect: (credential: string) => Promise<Inspected>;
+}
+
+export interface Inspected {
+  readonly principal: { readonly kind: string; readonly id: string; readonly tenant: string; readonly tier: string };
+  readonly scopes: readonly string[];
+  readonly credential: {
+    readonly id: string;
+    /** What it is made from, in the end: a key, a session, a grant. */
+    readonly source: string;
+    readonly expiresMs: number | undefined;
+  };
 }
 
 export type Methods<K extends keyof typeof authDefinition.methods> = Pick<Implementation<typeof authDefinition>, K>;

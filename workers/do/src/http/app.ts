@@ -9,6 +9,7 @@ import { execute } from "./routes/execute.ts";
 import { executions } from "./routes/executions.ts";
 import { openapi } from "./routes/openapi.ts";
 import { rpc } from "./routes/rpc.ts";
+import { wellKnown } from "./routes/well-known.ts";
 
 /** Read by anyone; every other route needs a principal. */
 const OPEN_PATHS: ReadonlySet<string> = new Set([
@@ -16,6 +17,7 @@ const OPEN_PATHS: ReadonlySet<string> = new Set([
   "/health",
   "/ready",
   "/openapi.json",
+  "/.well-known/jwks.json",
   // The credential is among the arguments.
   "/rpc/auth/signIn",
   "/rpc/auth/refreshSession",
@@ -38,6 +40,7 @@ const app = new Hono<HttpEnv>()
   })
   .route("/", about)
   .route("/", openapi)
+  .route("/", wellKnown)
   .route("/", execute)
   .route("/", executions)
   .route("/", rpc);

@@ -108,6 +108,14 @@ const ROUTES: Json = {
   "/ready": { get: { operationId: "ready", summary: "It can run code: it ran some", ...open, responses: ok("Ready", object) } },
   "/auth": { get: { operationId: "whoami", summary: "Who am I: principal, tier, scopes, limits", responses: ok("The caller", object) } },
   "/openapi.json": { get: { operationId: "openapi", summary: "This document", ...open, responses: ok("OpenAPI 3.1", object) } },
+  "/.well-known/jwks.json": {
+    get: {
+      operationId: "jwks",
+      summary: "The public keys of this deployment's tokens (RFC 7517)",
+      ...open,
+      responses: ok("The keys", object),
+    },
+  },
   "/execute": {
     post: {
       operationId: "execute",
