@@ -16,6 +16,7 @@ const DURABLE_OBJECTS = [
   { binding: "DATABASE", className: "Database", uniqueKey: "do-database" },
   { binding: "EXECUTIONS", className: "Executions", uniqueKey: "do-executions" },
   { binding: "ACCOUNTS", className: "Accounts", uniqueKey: "do-accounts" },
+  { binding: "OAUTH", className: "AuthorizationServer", uniqueKey: "do-oauth" },
   { binding: "REALM", className: "Realm", uniqueKey: "do-realm" },
 ] as const;
 
@@ -39,6 +40,7 @@ const config :Workerd.Config = (
         (name = "${BUNDLE_FILES.compiler}", data = embed ${embed(BUNDLE_FILES.compiler)}),
       ],
       compatibilityDate = "${COMPATIBILITY_DATE}",
+      compatibilityFlags = ["global_fetch_strictly_public"],
       bindings = [
         (name = "LOADER", workerLoader = ()),
         (name = "EGRESS", service = "public"),

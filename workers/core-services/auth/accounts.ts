@@ -14,7 +14,7 @@ export type { SigningIn } from "./accounts/users.ts";
 
 const BUCKETS_TABLE = "CREATE TABLE IF NOT EXISTS buckets (name TEXT PRIMARY KEY, tat_ms REAL NOT NULL) STRICT, WITHOUT ROWID;";
 
-/** Tries to sign in as one user from one address, in ten minutes. */
+/** Tries that fail to sign in as one user from one address, in ten minutes. */
 const TRIES_OF_USER = { limit: 10, windowMs: 600_000 };
 const TRIES_OF_ADDRESS = { limit: 100, windowMs: 600_000 };
 /** Each try is a tenth of a second of work, and anyone may ask for it. */
@@ -123,15 +123,18 @@ export class Accounts extends DurableObject {
    * @throws DoError RATE_LIMITED, the same whether there is or not
    */
   beginSignIn(email: string, address: string | undefined, nowMs: number): SigningIn | undefined {
-    const buckets = [
-      { name: "sign-in", key: `e:${email.toLowerCase()}:${address ?? ""}`, ...TRIES_OF_USER },
-      ...(address === undefined ? [] : [{ name: "address", key: `a:${address}`, ...TRIES_OF_ADDRESS }]),
-      { name: "all", key: "all", ...TRIES_OF_ALL },
-    ];
-    const { admitted, retryAfterMs } = this.#gates.take(buckets, 1, nowMs);
+    const { ofUser, ofAddress, ofAll } = bucketsFor(email, address);
+    const { admitted, retryAfterMs } = this.#gates.take([ofUser, ...ofAddress, ofAll], 1, nowMs);
     this.#flushLater();
     if (admitted) return this.#users.signingIn(email);
     throw new DoError("RATE_LIMITED", "Cannot sign in: too many tries", { reason: "SIGN_IN", retryAfterMs });
+  }
+
+  /** Who was right has not guessed: it does not count against them. */
+  endSignIn(email: string, address: string | undefined): void {
+    const { ofUser, ofAddress } = bucketsFor(email, address);
+    for (const bucket of [ofUser, ...ofAddress]) this.#gates.giveBack(bucket, 1);
+    this.#flushLater();
   }
 
   #flushLater(): void {
@@ -144,6 +147,14 @@ export class Accounts extends DurableObject {
       }),
     );
   }
+}
+
+function bucketsFor(email: string, address: string | undefined) {
+  return {
+    ofUser: { name: "sign-in", key: `e:${email.toLowerCase()}:${address ?? ""}`, ...TRIES_OF_USER },
+    ofAddress: address === undefined ? [] : [{ name: "address", key: `a:${address}`, ...TRIES_OF_ADDRESS }],
+    ofAll: { name: "all", key: "all", ...TRIES_OF_ALL },
+  };
 }
 
 export function accountsOf(env: Cloudflare.Env): Remote<Accounts> {

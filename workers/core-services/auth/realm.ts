@@ -143,6 +143,9 @@ export class Realm extends DurableObject {
   removeMember(by: By, userId: string, nowMs: number): { removed: boolean } {
     return this.#people.remove(by, userId, nowMs);
   }
+  setBlocked(by: By, userId: string, blocked: boolean, nowMs: number): void {
+    this.#people.setBlocked(by, userId, blocked, nowMs);
+  }
   mayActAs(actor: Actor, userId: string): void {
     this.#people.mayActAs(actor, userId);
   }

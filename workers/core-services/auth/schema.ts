@@ -1,5 +1,6 @@
 import { defineService } from "../shared/method.ts";
 import { auditMethods } from "./schema/audit.ts";
+import { clientMethods } from "./schema/clients.ts";
 import { keyMethods } from "./schema/keys.ts";
 import { roleMethods } from "./schema/roles.ts";
 import { selfMethods } from "./schema/self.ts";
@@ -22,6 +23,7 @@ export const authDefinition = defineService({
     ...sessionMethods,
     ...tenantMethods,
     ...tokenMethods,
+    ...clientMethods,
     ...auditMethods,
   },
 });

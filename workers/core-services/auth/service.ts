@@ -1,6 +1,7 @@
 import type { Implementation } from "../shared/method.ts";
 import type { authDefinition } from "./schema.ts";
 import { DEFAULT_PAGE } from "./schema/shared.ts";
+import { clientService } from "./service/clients.ts";
 import type { AuthDeps } from "./service/deps.ts";
 import { keyService } from "./service/keys.ts";
 import { roleService } from "./service/roles.ts";
@@ -20,6 +21,7 @@ export function authService(deps: AuthDeps): Implementation<typeof authDefinitio
     ...sessionService(deps),
     ...tenantService(deps),
     ...tokenService(deps),
+    ...clientService(deps),
     listAudit: async ({ actor, action, object, limit = DEFAULT_PAGE, cursor } = {}) =>
       realm.listAudit({ actor, action, object, before: cursor === undefined ? undefined : Number(cursor), limit }),
   };

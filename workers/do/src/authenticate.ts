@@ -1,12 +1,14 @@
 import { createHash } from "node:crypto";
 import { accountsOf } from "../../core-services/auth/accounts.ts";
+import { configOf } from "../../core-services/auth/config.ts";
 import { hashCredential, parseCredential, REFRESH_LABEL, SESSION_LABEL } from "../../core-services/auth/credential.ts";
 import type { RateState } from "../../core-services/auth/gcra.ts";
 import { looksLikeJwt } from "../../core-services/auth/jwt/shape.ts";
+import { authorizationServerOf } from "../../core-services/auth/oauth/authorization-server.ts";
 import type { Presented } from "../../core-services/auth/realm/entrance.ts";
 import { realmOf } from "../../core-services/auth/realm.ts";
 import { DoError, toDoError } from "../../../sdk/src/errors.ts";
-import { verifyToken } from "./authenticate-jwt.ts";
+import { issuerOf, verifyToken } from "./authenticate-jwt.ts";
 import { ROOT, type Principal } from "./principal.ts";
 import { refused } from "./refused.ts";
 
@@ -16,6 +18,8 @@ export interface Circumstances {
   readonly address: string | undefined;
   /** Where it was sent to, if it was sent by HTTP. */
   readonly origin: string | undefined;
+  /** The part of it that has tokens of its own: `/mcp`, or empty for all else. */
+  readonly resourcePath: string;
   readonly requestId: string;
 }
 
@@ -70,6 +74,7 @@ export class RealmAuthenticator implements Authenticator {
     const { address, requestId } = circumstances;
     const asked = { address, requestId, cost };
     if (looksLikeJwt(credential)) return this.#byToken(credential, circumstances, cost);
+    if (looksLikeOAuth(credential)) return this.#byGrant(credential, circumstances, cost);
     const parsed = parseCredential(credential);
     if (!parsed || parsed.label === REFRESH_LABEL) throw badCredential();
     const tenant = await this.#tenantOf(parsed.tag);
@@ -97,6 +102,20 @@ export class RealmAuthenticator implements Authenticator {
       credential: { id, source: undefined, expiresMs },
       rates: entry.rates,
     };
+  }
+
+  async #byGrant(token: string, { origin, resourcePath, address, requestId }: Circumstances, cost: number): Promise<Authenticated> {
+    const issuer = issuerOf(configOf(this.#env.DO_CONFIG), origin);
+    if (issuer === undefined) throw badCredential();
+    const valid = await known(() => authorizationServerOf(this.#env).validateToken(issuer, issuer + resourcePath, token));
+    // Expired, revoked, for another resource, or none of ours: the library does not say which.
+    if (!valid) throw badCredential();
+    const { tenant, userId, scopes, grantId, expiresMs } = valid;
+    const id = `oauth_${grantId}`;
+    const presented = { kind: "derived", id, source: userId, scopes, address, requestId, cost } as const;
+    const authenticated = await this.#enter(tenant, presented, userId);
+    // Nothing is made of it by itself: a token exchange of OAuth keeps what is made bound to the grant.
+    return { ...authenticated, credential: { id, source: undefined, expiresMs } };
   }
 
   async #enter(tenant: string, presented: Presented, source: string): Promise<Authenticated> {
@@ -131,6 +150,11 @@ export class RealmAuthenticator implements Authenticator {
     const digest = (text: string) => createHash("sha256").update(text).digest();
     return crypto.subtle.timingSafeEqual(digest(credential), digest(this.#env.DO_ROOT_KEY ?? ""));
   }
+}
+
+/** `user:grant:secret`, as the library makes them. */
+function looksLikeOAuth(text: string): boolean {
+  return /^usr_[0-9A-Z]{26}\.[0-9A-Z]{8}:[\w-]+:[\w-]+$/.test(text);
 }
 
 const AUTHENTICATED_ROOT: Authenticated = Object.freeze({

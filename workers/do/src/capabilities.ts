@@ -1,5 +1,6 @@
 import { RpcTarget } from "cloudflare:workers";
 import { accountsOf } from "../../core-services/auth/accounts.ts";
+import { authorizationServerOf } from "../../core-services/auth/oauth/authorization-server.ts";
 import { configOf, type Config } from "../../core-services/auth/config.ts";
 import { realmOf } from "../../core-services/auth/realm.ts";
 import type { Inspected } from "../../core-services/auth/service/deps.ts";
@@ -44,8 +45,9 @@ export interface Via {
   readonly requestId: string;
   /** Where from, if somebody trusted has said so. */
   readonly address: string | undefined;
-  /** Where to, if it came by HTTP. */
+  /** Where to, if it came by HTTP: the origin, and the part of it that is a resource of its own. */
   readonly origin: string | undefined;
+  readonly resourcePath: string;
   readonly credential: Authenticated["credential"];
   readonly rates: () => readonly RateState[];
 }
@@ -88,6 +90,7 @@ export async function invoke(
         `Cannot call ${service}.${method}: it needs the scope ${service}:${found.access}:${resource}`,
         {
           reason: "MISSING_SCOPE",
+          details: { scope: `${service}:${found.access}:${resource}` },
         },
       );
     }
@@ -139,6 +142,7 @@ function authServiceOf(env: Cloudflare.Env, authority: Authority): Implementatio
   return authService({
     realm: realmOf(env, principal.tenant),
     realmOf: (tenant) => realmOf(env, tenant),
+    oauth: authorizationServerOf(env),
     tiers: config.tiers,
     accounts: accountsOf(env),
     actor: actorOf(authority),

@@ -2,12 +2,15 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import { SERVICES, type ExecutionAnswer, type WhoAmI } from "../../../sdk/src/types.ts";
 import { newId } from "../../core-services/shared/ids.ts";
 import { addressOf } from "./address.ts";
-import { RealmAuthenticator } from "./authenticate.ts";
+import { RealmAuthenticator, type Circumstances } from "./authenticate.ts";
 import { executorOf } from "./executor/seam.ts";
 import { handle } from "./http/app.ts";
 import { problem } from "./http/problem.ts";
 import { principalFromProps } from "./principal.ts";
 import { Session, type ExecutionsCapability, type OnEvent, type SessionDeps } from "./session.ts";
+
+/** Of a call over RPC nobody says where it comes from. */
+const NOWHERE = { address: undefined, origin: undefined, resourcePath: "" } as const;
 
 /**
  * The one entrypoint: `env.DO` of another Worker, and the HTTP handler. A binding whose `props` name a principal acts
@@ -16,7 +19,9 @@ import { Session, type ExecutionsCapability, type OnEvent, type SessionDeps } fr
 export default class Do extends WorkerEntrypoint {
   override async fetch(request: Request): Promise<Response> {
     try {
-      return await handle(request, this.#session(addressOf(request, this.env.DO_TRUSTED_INGRESS), new URL(request.url).origin));
+      const { origin, pathname } = new URL(request.url);
+      const resourcePath = /^\/mcp(?:\/|$)/.test(pathname) ? "/mcp" : "";
+      return await handle(request, this.#session({ address: addressOf(request, this.env.DO_TRUSTED_INGRESS), origin, resourcePath }));
     } catch (error) {
       // A configuration that is none, before there is anybody to answer.
       return problem(error, newId("req", Date.now()));
@@ -41,12 +46,12 @@ export default class Do extends WorkerEntrypoint {
     return entrypoint.#session();
   }
 
-  #session(address?: string, origin?: string): Session {
+  #session(from: Omit<Circumstances, "requestId"> = NOWHERE): Session {
     const deps: SessionDeps = {
       env: this.env,
       executor: executorOf(this.env),
       authenticator: new RealmAuthenticator(this.env, Date.now),
-      circumstances: { address, origin, requestId: newId("req", Date.now()) },
+      circumstances: { ...from, requestId: newId("req", Date.now()) },
       now: Date.now,
       waitUntil: (work) => this.ctx.waitUntil(work),
     };

@@ -2,12 +2,13 @@
 declare namespace Cloudflare {
   interface GlobalProps {
     mainModule: typeof import("./index.ts");
-    durableNamespaces: "Accounts" | "Database" | "Executions" | "Realm";
+    durableNamespaces: "Accounts" | "AuthorizationServer" | "Database" | "Executions" | "Realm";
   }
   interface Env {
     LOADER: WorkerLoader;
     DATABASE: DurableObjectNamespace<import("../../core-services/db/database.ts").Database>;
     ACCOUNTS: DurableObjectNamespace<import("../../core-services/auth/accounts.ts").Accounts>;
+    OAUTH: DurableObjectNamespace<import("../../core-services/auth/oauth/authorization-server.ts").AuthorizationServer>;
     REALM: DurableObjectNamespace<import("../../core-services/auth/realm.ts").Realm>;
     EXECUTIONS: DurableObjectNamespace<import("./executions/executions.ts").Executions>;
     /** The way out for documents of others that do itself reads; never given to code. */

@@ -1,4 +1,5 @@
 export { Accounts } from "../../core-services/auth/accounts.ts";
+export { AuthorizationServer } from "../../core-services/auth/oauth/authorization-server.ts";
 export { Realm } from "../../core-services/auth/realm.ts";
 export { Database } from "../../core-services/db/database.ts";
 export { default } from "./do.ts";

@@ -12,6 +12,8 @@ import type {
 } from "../../../sdk/src/types.ts";
 import type { RateState } from "../../core-services/auth/gcra.ts";
 import { realmOf } from "../../core-services/auth/realm.ts";
+import { configOf } from "../../core-services/auth/config.ts";
+import { issuerOf } from "./authenticate-jwt.ts";
 import type { Authenticator, Circumstances } from "./authenticate.ts";
 import { invoke, Services, type Authority } from "./capabilities.ts";
 import { DoError } from "./errors.ts";
@@ -134,6 +136,22 @@ export class Session extends Services {
   /** Without a credential, where the configuration lets nobody in without one. */
   static isNobody(session: Session): boolean {
     return session.#standing.principal.kind === "anonymous" && session.#standing.principal.tier === "anonymous";
+  }
+
+  /** Where this deployment is, as far as the request says it. */
+  static issuerOf(session: Session): string | undefined {
+    const { env, circumstances } = session.#deps;
+    return issuerOf(configOf(env.DO_CONFIG), circumstances.origin);
+  }
+
+  /** What the authorization server is told of a request, in headers that nobody else can set. */
+  static saidToOAuth(session: Session): Record<string, string | undefined> {
+    const { address, requestId } = session.#deps.circumstances;
+    return { "x-do-address": address, "x-do-request-id": requestId };
+  }
+
+  static authorizationServer(session: Session): { fetch(request: Request): Promise<Response> } {
+    return session.#deps.env.OAUTH.getByName("oauth");
   }
 
   static policyOf(session: Session): Policy {

@@ -206,6 +206,11 @@ export class Entrance {
       const refusal = this.#refusalOfKey(row, circumstances.address, nowMs);
       return refusal ? this.#refused(refusal, row.id, circumstances.requestId, nowMs) : this.#admitKey(row, circumstances, nowMs);
     }
+    if (source.startsWith("usr_")) {
+      const known = this.#knownUser(source, source === tenant);
+      const refusal = known.isOwnerGone ? "owner-gone" : this.#refusalOfTenant(known.identity.tier);
+      return refusal ? this.#refused(refusal, source, circumstances.requestId, nowMs) : this.#admitUser(known, circumstances, nowMs);
+    }
     const row = sessions.row(source);
     if (!row) return nothing;
     const known = this.#knownUser(row.user_id, row.personal === 1);
@@ -286,7 +291,7 @@ export class Entrance {
         rates: [],
         addresses: [],
         hasCredits: false,
-        isOwnerGone: !isPersonal && !this.#core.members.has(userId),
+        isOwnerGone: (!isPersonal && !this.#core.members.has(userId)) || this.#core.members.isBlocked(userId),
       };
     });
   }

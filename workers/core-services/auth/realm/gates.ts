@@ -57,6 +57,14 @@ export class Gates {
     return { admitted, retryAfterMs: Math.max(0, ...taken.map(({ result }) => result.retryAfterMs)), states };
   }
 
+  /** Puts back what was taken for something that turned out not to count. */
+  giveBack({ key, limit, windowMs }: Bucket, cost: number): void {
+    const tatMs = this.#tats.get(key);
+    if (tatMs === undefined) return;
+    this.#tats.set(key, tatMs - (cost * windowMs) / limit);
+    this.#dirty.add(key);
+  }
+
   /** Whether there is something that `flush` would write. */
   get isDirty(): boolean {
     return this.#dirty.size > 0;

@@ -27,6 +27,16 @@ export class Members {
     return row && this.#toMember(row);
   }
 
+  /** A user who is disabled: neither sessions nor keys nor grants of theirs are let in. */
+  isBlocked(userId: string): boolean {
+    return this.#sql.exec("SELECT 1 FROM blocked WHERE user_id = ?", userId).toArray().length > 0;
+  }
+
+  setBlocked(userId: string, blocked: boolean): void {
+    if (blocked) this.#sql.exec("INSERT OR IGNORE INTO blocked VALUES (?)", userId);
+    else this.#sql.exec("DELETE FROM blocked WHERE user_id = ?", userId);
+  }
+
   add(userId: string, email: string, nowMs: number): void {
     this.#sql.exec("INSERT INTO members VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET email = excluded.email", userId, email, nowMs);
   }

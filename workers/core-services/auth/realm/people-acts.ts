@@ -45,6 +45,14 @@ export class PeopleActs {
     return { removed };
   }
 
+  /** Disabled, or no longer; whoever is, is out at once. */
+  setBlocked(by: By, userId: string, blocked: boolean, nowMs: number): void {
+    this.#core.members.setBlocked(userId, blocked);
+    if (blocked) this.#core.sessions.revokeOf(userId, undefined, nowMs);
+    this.#core.changed();
+    this.#core.note(by, blocked ? "user.disabled" : "user.enabled", userId, nowMs);
+  }
+
   /** @throws DoError PERMISSION_DENIED unless the actor holds all that the member does: it could act as them */
   mayActAs(actor: Actor, userId: string): void {
     this.#member(userId);

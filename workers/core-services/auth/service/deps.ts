@@ -3,6 +3,7 @@ import type { WhoAmI } from "../../../../sdk/src/types.ts";
 import type { Implementation } from "../../shared/method.ts";
 import type { Accounts } from "../accounts.ts";
 import type { Actor } from "../actor.ts";
+import type { AuthorizationServer } from "../oauth/authorization-server.ts";
 import type { Realm } from "../realm.ts";
 import type { Remote } from "../remote.ts";
 import type { authDefinition } from "../schema.ts";
@@ -15,6 +16,7 @@ export interface AuthDeps {
   /** Of others: to sign in to, and for the operator. */
   readonly realmOf: (tenant: string) => Remote<Realm>;
   readonly accounts: Remote<Accounts>;
+  readonly oauth: Remote<AuthorizationServer>;
   readonly tiers: Tiers;
   readonly actor: Actor;
   readonly now: () => number;

@@ -1,11 +1,10 @@
 import { DoError } from "../../../../sdk/src/errors.ts";
-import { PLATFORM_TENANT, type Actor } from "../actor.ts";
-import type { SigningIn } from "../accounts.ts";
+import type { Actor } from "../actor.ts";
 import { hashCredential, parseCredential, REFRESH_LABEL } from "../credential.ts";
-import { hashPassword, isOutdated, isPassword, NOBODYS_HASH } from "../password.ts";
 import type { sessionMethods, Tokens } from "../schema/sessions.ts";
 import { DEFAULT_PAGE } from "../schema/shared.ts";
 import { allows } from "../scopes.ts";
+import { chooseTenant, proveUser } from "./prove-user.ts";
 import { callersOnly, type AuthDeps, type Methods } from "./deps.ts";
 
 export function sessionService(deps: AuthDeps): Methods<keyof typeof sessionMethods> {
@@ -51,10 +50,6 @@ export function sessionService(deps: AuthDeps): Methods<keyof typeof sessionMeth
   };
 }
 
-/**
- * Whether there is such a user, whether they may sign in, and whether the password is theirs: who tries learns only
- * that all three hold, and it takes as long when they do not.
- */
 async function signIn(
   deps: AuthDeps,
   email: string,
@@ -62,34 +57,14 @@ async function signIn(
   tenant: string | undefined,
   device: string | undefined,
 ): Promise<Tokens> {
-  const { accounts, realmOf, actor, now } = deps;
-  const user = await accounts.beginSignIn(email, actor.address, now());
-  const isRight = await isPassword(password, user?.password ?? NOBODYS_HASH);
-  if (!user || user.password === null || user.disabled || !isRight) {
-    if (user) await realmOf(PLATFORM_TENANT).noteOften(actor, "sign-in.failed", user.userId, now());
-    throw new DoError("UNAUTHENTICATED", "Cannot sign in: the e-mail address or the password is not right", { reason: "BAD_SIGN_IN" });
-  }
-  if (isOutdated(user.password)) await accounts.setPasswordHash(user.userId, await hashPassword(password));
+  const { realmOf, actor, now } = deps;
+  const user = await proveUser(deps, actor, actor.address, email, password);
   const into = chooseTenant(user, tenant);
   const by = { kind: "user", id: user.userId, requestId: actor.requestId };
   const session = { userId: user.userId, personal: into === user.userId, device, address: actor.address };
   const tokens = await realmOf(into).openSession(by, session, now());
   await realmOf(into).note(by, "sign-in", tokens.session.id, now());
   return { ...tokens, tenant: into };
-}
-
-/** Of a user without tenant, the one that is theirs alone. @throws DoError PRECONDITION_FAILED, PERMISSION_DENIED */
-function chooseTenant({ userId, tenants }: SigningIn, wanted: string | undefined): string {
-  if (wanted !== undefined) {
-    if (tenants.includes(wanted)) return wanted;
-    throw new DoError("PERMISSION_DENIED", `Cannot sign in to "${wanted}": you are no member`, { reason: "NO_MEMBER" });
-  }
-  const [first, ...others] = tenants;
-  if (others.length === 0) return first ?? userId;
-  throw new DoError("PRECONDITION_FAILED", "Cannot sign in without naming the tenant: you are a member of several", {
-    reason: "TENANT_NEEDED",
-    details: { tenants },
-  });
 }
 
 function mustHold({ scopes }: Actor, access: "read" | "write", resource: string): void {

@@ -43,14 +43,18 @@ export function userService(deps: AuthDeps): Methods<keyof typeof userMethods> {
       callersOnly(actor);
       await looked(id);
       const user = await accounts.updateUser(id, changes);
-      if (changes.disabled) await endSessions(id);
+      const { disabled } = changes;
+      if (disabled !== undefined) await everywhere(id, (tenant) => realmOf(tenant).setBlocked(actor, id, disabled, now()));
       await realm.note(actor, "user.updated", id, now(), { changed: Object.keys(changes), disabled: user.disabled });
       return user;
     },
     deleteUser: async (id) => {
       callersOnly(actor);
       await looked(id);
-      await everywhere(id, (tenant) => realmOf(tenant).removeMember(actor, id, now()));
+      await everywhere(id, async (tenant) => {
+        await realmOf(tenant).setBlocked(actor, id, true, now());
+        await realmOf(tenant).removeMember(actor, id, now());
+      });
       await accounts.deleteUser(id);
       await realm.note(actor, "user.deleted", id, now());
       return { deleted: true };
@@ -75,6 +79,7 @@ export function userService(deps: AuthDeps): Methods<keyof typeof userMethods> {
       if (!(await isPassword(current, known?.password ?? NOBODYS_HASH)) || !known?.password) {
         throw new DoError("UNAUTHENTICATED", "Cannot change the password: the current one is another", { reason: "BAD_PASSWORD" });
       }
+      await accounts.endSignIn(email, actor.address);
       await accounts.setPasswordHash(actor.id, await hashPassword(password));
       await endSessions(actor.id, actor.credentialId);
       await realm.note(actor, "user.password-changed", actor.id, now());
@@ -82,7 +87,8 @@ export function userService(deps: AuthDeps): Methods<keyof typeof userMethods> {
     },
     addMember: async (userId, { roles = [] } = {}) => {
       callersOnly(actor);
-      const { email } = await accounts.getUser(userId);
+      const { email, disabled } = await accounts.getUser(userId);
+      if (disabled) throw new DoError("CONFLICT", "Cannot take in a user who is disabled", { reason: "USER_DISABLED" });
       const member = await realm.addMember(actor, userId, email, roles, now());
       await accounts.join(userId, actor.tenant);
       return member;

@@ -7,9 +7,12 @@ import { rateFields } from "./rate.ts";
 import { about } from "./routes/about.ts";
 import { execute } from "./routes/execute.ts";
 import { executions } from "./routes/executions.ts";
+import { oauth } from "./routes/oauth.ts";
 import { openapi } from "./routes/openapi.ts";
 import { rpc } from "./routes/rpc.ts";
 import { wellKnown } from "./routes/well-known.ts";
+
+const CLIENT_PATHS: ReadonlySet<string> = new Set(["/token", "/revoke", "/register"]);
 
 /** Read by anyone; every other route needs a principal. */
 const OPEN_PATHS: ReadonlySet<string> = new Set([
@@ -18,6 +21,14 @@ const OPEN_PATHS: ReadonlySet<string> = new Set([
   "/ready",
   "/openapi.json",
   "/.well-known/jwks.json",
+  "/.well-known/oauth-authorization-server",
+  "/.well-known/oauth-protected-resource",
+  "/.well-known/oauth-protected-resource/mcp",
+  // The client's own credentials, and the user's, are in the body.
+  "/authorize",
+  "/token",
+  "/revoke",
+  "/register",
   // The credential is among the arguments.
   "/rpc/auth/signIn",
   "/rpc/auth/refreshSession",
@@ -41,6 +52,7 @@ const app = new Hono<HttpEnv>()
   .route("/", about)
   .route("/", openapi)
   .route("/", wellKnown)
+  .route("/", oauth)
   .route("/", execute)
   .route("/", executions)
   .route("/", rpc);
@@ -65,15 +77,26 @@ export async function handle(request: Request, session: Session): Promise<Respon
   const answer = await app.fetch(request, { session, requestId });
   if (answer.webSocket) return answer;
   const response = new Response(answer.body, answer);
+  challenge(response.headers, answer.status, session, new URL(request.url).pathname);
   response.headers.set("x-request-id", requestId);
   response.headers.set("x-content-type-options", "nosniff");
   return response;
 }
 
+/** Says, to who is asked for other credentials, where they are to be had (RFC 9728, section 5.1). */
+function challenge(headers: Headers, status: number, session: Session, path: string): void {
+  const issuer = Session.issuerOf(session);
+  const challenged = headers.get("www-authenticate");
+  if ((status !== 401 && status !== 403) || issuer === undefined || !challenged?.startsWith("Bearer")) return;
+  const resource = /^\/mcp(?:\/|$)/.test(path) ? "/mcp" : "";
+  headers.set("www-authenticate", `${challenged}, resource_metadata="${issuer}/.well-known/oauth-protected-resource${resource}"`);
+}
+
 function callerOf(request: Request, session: Session): Session | Promise<Session> {
   const header = request.headers.get("authorization");
-  if (header === null) return session;
-  const [, credential] = /^Bearer +([\w~+/.=-]+)$/i.exec(header) ?? [];
+  // A client of OAuth sends its own credentials this way (RFC 6749, section 2.3.1): not those of a caller.
+  if (header === null || CLIENT_PATHS.has(new URL(request.url).pathname)) return session;
+  const [, credential] = /^Bearer +([\w~+/.=:-]+)$/i.exec(header) ?? [];
   if (credential === undefined) {
     throw new DoError("UNAUTHENTICATED", "The Authorization header must be: Bearer ...", { reason: "BAD_AUTHORIZATION_HEADER" });
   }

@@ -116,6 +116,7 @@ const ROUTES: Json = {
       responses: ok("The keys", object),
     },
   },
+  ...oauthRoutes(),
   "/execute": {
     post: {
       operationId: "execute",
@@ -155,6 +156,24 @@ const ROUTES: Json = {
     },
   },
 };
+
+function oauthRoutes(): Json {
+  const form: Json = { content: { "application/x-www-form-urlencoded": { schema: object } } };
+  const get = (operationId: string, summary: string): Json => ({ get: { operationId, summary, ...open, responses: ok(summary, object) } });
+  const post = (operationId: string, summary: string, body: Json, more: Json = open): Json => ({
+    post: { operationId, summary, ...more, requestBody: { required: true, ...body }, responses: ok(summary, object) },
+  });
+  return {
+    "/.well-known/oauth-authorization-server": get("oauthServer", "Where the OAuth endpoints are (RFC 8414)"),
+    "/.well-known/oauth-protected-resource": get("oauthResource", "Who gives out tokens for this API (RFC 9728)"),
+    "/.well-known/oauth-protected-resource/mcp": get("oauthResourceMcp", "Who gives out tokens for /mcp (RFC 9728)"),
+    "/authorize": { ...get("authorize", "The consent page"), ...post("answer", "The answer to the consent page", form) },
+    "/token": post("token", "Codes and refresh tokens for access tokens", form),
+    "/revoke": post("revoke", "Ends a token (RFC 7009)", form),
+    "/introspect": post("introspect", "What a token of the tenant stands for (RFC 7662)", form, {}),
+    "/register": post("register", "Registers a client (RFC 7591)", json(object)),
+  };
+}
 
 function serviceRoutes(): Json {
   const routes: Json = {};
