@@ -19,7 +19,7 @@ export default defineConfig({
         test: {
           name: "workers",
           include: ["tests/workers/**/*.test.ts"],
-          globalSetup: ["tests/support/canary.ts"],
+          globalSetup: ["tests/support/canary.ts", "tests/support/wycheproof.ts"],
           isolate: false,
           maxWorkers: 1,
           testTimeout: 30_000,

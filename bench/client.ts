@@ -18,7 +18,7 @@ export class Client {
 
   constructor(port: number, key: string, connections: number) {
     this.#port = port;
-    this.#headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
+    this.#headers = { ...(key === "" ? {} : { authorization: `Bearer ${key}` }), "content-type": "application/json" };
     this.#agent = new Agent({ keepAlive: true, maxSockets: connections });
   }
 
@@ -32,19 +32,28 @@ export class Client {
 
   /** @throws Error when the status is not 200 */
   post(path: string, body: string): Promise<string> {
+    return this.#send("POST", path, body, 200);
+  }
+
+  /** @throws Error when the status is another */
+  get(path: string, status: number): Promise<string> {
+    return this.#send("GET", path, "", status);
+  }
+
+  #send(method: "GET" | "POST", path: string, body: string, status: number): Promise<string> {
     const { promise, resolve, reject } = Promise.withResolvers<string>();
-    const headers = { ...this.#headers, "content-length": Buffer.byteLength(body) };
-    const sent = request({ host: "127.0.0.1", port: this.#port, path, method: "POST", agent: this.#agent, headers }, (answer) => {
+    const headers = { ...this.#headers, ...(method === "POST" ? { "content-length": Buffer.byteLength(body) } : {}) };
+    const sent = request({ host: "127.0.0.1", port: this.#port, path, method, agent: this.#agent, headers }, (answer) => {
       let text = "";
       answer.setEncoding("utf8");
       answer.on("data", (chunk: string) => void (text += chunk));
       answer.on("error", reject);
       answer.on("end", () => {
-        if (answer.statusCode === 200) resolve(text);
-        else reject(new Error(`POST ${path} answered ${answer.statusCode}: ${text}`));
+        if (answer.statusCode === status) resolve(text);
+        else reject(new Error(`${method} ${path} answered ${answer.statusCode}: ${text}`));
       });
     });
-    sent.setTimeout(TIMEOUT_MS, () => sent.destroy(new Error(`POST ${path} did not answer in ${TIMEOUT_MS} ms`)));
+    sent.setTimeout(TIMEOUT_MS, () => sent.destroy(new Error(`${method} ${path} did not answer in ${TIMEOUT_MS} ms`)));
     sent.on("error", reject);
     sent.end(body);
     return promise;

@@ -1,10 +1,11 @@
-/** `pnpm bench [cold] [compile] [memory] [throughput] [--quick]` */
+/** `pnpm bench [cold] [compile] [memory] [throughput] [auth] [--quick]` */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { bundle } from "../host/src/bundle.ts";
+import { auth } from "./sections/auth.ts";
 import { cold } from "./sections/cold.ts";
 import { compile } from "./sections/compile.ts";
 import { memory } from "./sections/memory.ts";
@@ -17,6 +18,7 @@ const SECTIONS = new Map<string, (server: Server, isQuick: boolean) => Promise<v
   ["compile", compile],
   ["memory", memory],
   ["throughput", throughput],
+  ["auth", auth],
 ]);
 
 async function main(): Promise<void> {

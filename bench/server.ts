@@ -15,8 +15,8 @@ import { Client } from "./client.ts";
 export interface Server extends AsyncDisposable {
   /** Of all processes of do. */
   residentBytes(): number;
-  /** A client of do that sends the root key, with as many connections as it may have requests at once. */
-  doClient(connections: number): Client;
+  /** A client of do that sends the root key or another (none, if it is empty), with as many connections as it may have requests at once. */
+  doClient(connections: number, key?: string): Client;
   bareClient(connections: number): Client;
 }
 
@@ -52,7 +52,7 @@ export async function startServer(bundleDir: string, workDir: string): Promise<S
       const { front, stores, executors, compilers } = host.pids;
       return [front, ...stores, ...executors, ...compilers].reduce<number>((sum, pid) => sum + (pid ? residentBytes(pid) : 0), 0);
     },
-    doClient: (connections) => clientOf(Number(new URL(host.url).port), host.rootKey, connections),
+    doClient: (connections, key = host.rootKey) => clientOf(Number(new URL(host.url).port), key, connections),
     bareClient: (connections) => clientOf(bare.port, host.rootKey, connections),
     [Symbol.asyncDispose]: async () => {
       for (const client of clients) client.close();

@@ -18,6 +18,8 @@ export interface FamilyOptions {
   readonly data: DataFolder;
   readonly folder: RunFolder;
   readonly bundleDir: string;
+  /** The configuration as JSON (docs/auth.md); empty for the defaults. */
+  readonly config: string;
   readonly executors: Size;
   /** The most memory that a tier may give an execution. */
   readonly maxMemoryMb: number;
@@ -122,6 +124,7 @@ export class Family {
       configDir: folder.trustedDir,
       bundleDir,
       storageDir: data.storageDir("front"),
+      egressToLoopback: namesLoopback(this.#options.config),
       supervisorSocket: folder.trustedSocket("supervisor"),
       executorSockets: seats("executor", seatCount(executors)),
       compilerSockets: seats("compiler", seatCount(COMPILERS)),
@@ -152,7 +155,7 @@ export class Family {
     const started = await startWorkerd({
       configPath: this.#folder.trustedConfig(name),
       socketPath,
-      env: name === "front" ? { DO_ROOT_KEY: data.rootKey } : {},
+      env: name === "front" ? { DO_ROOT_KEY: data.rootKey, DO_CONFIG: this.#options.config } : {},
       confine: confinement.trusted,
       onLine: (line) => log("debug", "said", { process: name, line }),
       onError: (text) => log("debug", "said", { process: name, text }),
@@ -201,4 +204,15 @@ export class Family {
 /** All at work, one spare, and as many that have been ended and are not gone yet. */
 function seatCount({ max, reserve }: Size): number {
   return 2 * (max + reserve + 1);
+}
+
+/** Whether the configuration says that issuers on this machine may be asked. */
+function namesLoopback(config: string): boolean {
+  if (config === "") return false;
+  try {
+    const { loopbackOrigins } = JSON.parse(config) as { loopbackOrigins?: unknown };
+    return Array.isArray(loopbackOrigins) && loopbackOrigins.length > 0;
+  } catch {
+    return false;
+  }
 }

@@ -1,10 +1,9 @@
 /** The host: a family of processes on a data folder, and what listens for them. */
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
-import { connect, createServer, isIP, type AddressInfo } from "node:net";
 import { openDataFolder } from "./data-folder.ts";
 import { Family } from "./family.ts";
-import type { Log } from "./log.ts";
+import { startIngress } from "./ingress/ingress.ts";
+import type { Level, Log } from "./log.ts";
 import { findConfinement, type Confinement } from "./process/confine.ts";
 import type { Size } from "./pool/share.ts";
 import { RunFolder } from "./run-folder.ts";
@@ -22,7 +21,11 @@ export interface HostOptions {
   readonly stores: number | undefined;
   /** The most memory that a tier may give an execution. */
   readonly maxMemoryMb: number;
+  /** Certificate and key; without them, plain HTTP. */
+  readonly tls?: { readonly certFile: string; readonly keyFile: string } | undefined;
   readonly log: Log;
+  /** The configuration as JSON (docs/auth.md); without it, the defaults. */
+  readonly config?: string | undefined;
 }
 
 export interface Host {
@@ -34,6 +37,8 @@ export interface Host {
   readonly pids: Family["pids"];
   /** Takes the bundle anew; what runs is lost. */
   restart(): Promise<void>;
+  /** Reads the certificate anew. */
+  reloadCertificate(): void;
   /** No new work; what runs gets its time. */
   drain(): Promise<void>;
   /** At once. */
@@ -58,22 +63,25 @@ export async function startHost(options: HostOptions): Promise<Host> {
   const folder = new RunFolder();
   data.noteRunFolder(folder.path);
   const confinement = findConfinement(folder.toolsDir);
-  const newFamily = () => new Family({ data, folder, bundleDir, executors, maxMemoryMb, log, confinement, newId: randomUUID });
+  const newFamily = () =>
+    new Family({ data, folder, bundleDir, executors, maxMemoryMb, log, confinement, config: options.config ?? "", newId: randomUUID });
   let family = newFamily();
   try {
     await family.open();
-    const server = createServer((socket) => {
-      const up = connect(family.frontSocket);
-      socket.pipe(up).pipe(socket);
-      socket.on("error", () => up.destroy());
-      up.on("error", () => socket.destroy());
+    const ingress = await startIngress({
+      host: options.host,
+      port: options.port,
+      ...(options.tls ? { tls: options.tls } : {}),
+      // While the front is being started again, who asks waits.
+      upstream: async () => {
+        await family.frontServing;
+        return { socketPath: family.frontSocket };
+      },
+      log: ({ event, ...members }) => log(INGRESS_LEVELS.get(event) ?? "warn", event, members),
     });
-    server.listen(options.port, options.host);
-    await once(server, "listening");
-    const address = isIP(options.host) === 6 ? `[${options.host}]` : options.host;
-    const url = `http://${address}:${(server.address() as AddressInfo).port}`;
+    const { url } = ingress;
     const end = async (withinMs: number) => {
-      server.close();
+      await (withinMs > 0 ? ingress.drain() : ingress.stop());
       await family.close(withinMs);
       folder.remove();
       data.release();
@@ -92,6 +100,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
         family = newFamily();
         await family.open();
       },
+      reloadCertificate: () => ingress.reloadCertificate(),
       drain: () => end(DRAIN_MS),
       stop: () => end(0),
       kill: () => {
@@ -107,6 +116,12 @@ export async function startHost(options: HostOptions): Promise<Host> {
     throw error;
   }
 }
+
+const INGRESS_LEVELS: ReadonlyMap<string, Level> = new Map([
+  ["request", "info"],
+  ["refused", "info"],
+  ["certificate-loaded", "info"],
+]);
 
 /** workerd listens before its code has run; /ready answers when it has. */
 async function untilReady(url: string): Promise<void> {

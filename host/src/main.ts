@@ -1,4 +1,5 @@
 /** `pnpm start` and `pnpm dev`. */
+import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -14,9 +15,12 @@ const USAGE = `Usage: pnpm start [options]
   --port N             port to listen on (8787)
   --host ADDR          address to listen on (127.0.0.1)
   --data DIR           data folder (./.do)
+  --config FILE        tiers, issuers and the like, as JSON (docs/auth.md)
   --executors MIN-MAX  processes that run code: at least, and at most at a time (${DEFAULT_EXECUTORS.min}-${DEFAULT_EXECUTORS.max})
   --stores N           processes that keep the tenants' databases; fixed when the data folder is made (${DEFAULT_SHARDS})
   --memory MB          the most memory that a tier may give an execution (${DEFAULT_MEMORY_MB})
+  --tls-cert FILE      certificate chain, PEM; with --tls-key it serves HTTPS
+  --tls-key FILE       its key, PEM
   --public             allow an address that is not loopback
 `;
 
@@ -28,6 +32,8 @@ interface Arguments {
   executors: Size;
   stores: number | undefined;
   maxMemoryMb: number;
+  config: string | undefined;
+  tls: { certFile: string; keyFile: string } | undefined;
 }
 
 class UsageError extends Error {}
@@ -45,7 +51,15 @@ function readArguments(): Arguments {
     executors: sizeOf(values.executors),
     stores: values.stores === undefined ? undefined : integer("stores", values.stores, 1, 64),
     maxMemoryMb: integer("memory", values.memory, 64, 16_384),
+    config: values.config,
+    tls: tlsOf(values["tls-cert"], values["tls-key"]),
   };
+}
+
+function tlsOf(certFile: string | undefined, keyFile: string | undefined): Arguments["tls"] {
+  if (certFile === undefined && keyFile === undefined) return undefined;
+  if (certFile === undefined || keyFile === undefined) throw new UsageError("--tls-cert and --tls-key belong together");
+  return { certFile, keyFile };
 }
 
 /** `4-16`, or one number for both. */
@@ -74,6 +88,9 @@ function parseArguments() {
         executors: { type: "string", default: `${DEFAULT_EXECUTORS.min}-${DEFAULT_EXECUTORS.max}` },
         stores: { type: "string" },
         memory: { type: "string", default: String(DEFAULT_MEMORY_MB) },
+        config: { type: "string" },
+        "tls-cert": { type: "string" },
+        "tls-key": { type: "string" },
         public: { type: "boolean", default: false },
         dev: { type: "boolean", default: false },
       },
@@ -88,11 +105,12 @@ function isLoopback(host: string): boolean {
 }
 
 async function main(): Promise<void> {
-  const { isDev, ...where } = readArguments();
+  const { isDev, config: configFile, ...where } = readArguments();
+  const config = configFile === undefined ? undefined : readFileSync(configFile, "utf8");
   const bundleDir = join(ROOT, "dist/host");
   await bundle(bundleDir);
   const log = process.stderr.isTTY ? humanLog(console.error) : jsonLog(console.error, () => new Date());
-  const host = await startHost({ ...where, bundleDir, rootKey: process.env["DO_ROOT_KEY"], log });
+  const host = await startHost({ ...where, bundleDir, rootKey: process.env["DO_ROOT_KEY"], config, log });
   if (host.isNewKey)
     console.log(
       `The root key of this data folder, shown once and kept in ${join(where.data, "root.key")}:\n\n  export DO_KEY=${host.rootKey}\n`,
@@ -104,7 +122,10 @@ async function main(): Promise<void> {
 
 function endOnSignals(host: Host, isDev: boolean): void {
   const end = () => void (isDev ? host.stop() : host.drain()).then(() => process.exit(0));
-  process.once("SIGINT", end).once("SIGTERM", end);
+  process
+    .once("SIGINT", end)
+    .once("SIGTERM", end)
+    .on("SIGHUP", () => host.reloadCertificate());
 }
 
 async function restartOnChange(host: Host, bundleDir: string): Promise<void> {

@@ -173,5 +173,16 @@ export interface WhoAmI {
   principal: { kind: string; id: string; tenant: string; tier: string };
   scopes: string[];
   services: ServiceName[];
-  limits: Limits & { wallMsMost: number; concurrent: number; perMinute: number | null };
+  limits: Limits & {
+    wallMsMost: number;
+    /** Executions of the principal at a time, and requests in a minute; then of its tenant together. Null is no limit. */
+    concurrent: number;
+    perMinute: number | null;
+    tenantConcurrent: number | null;
+    tenantPerMinute: number | null;
+  };
+  /** By what the caller came. */
+  credential?: { id: string; expiresAt?: string };
+  /** How much is left of each rate. */
+  rates?: { name: string; limit: number; windowSeconds: number; remaining: number; resetSeconds: number }[];
 }

@@ -1,13 +1,11 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Readable } from "node:stream";
-import { workerdConfig } from "../../host/src/config.ts";
+import { bundleOne } from "../../host/src/bundle.ts";
+import { binding, config, disk } from "../../host/src/config/capnp.ts";
 import type { UpstreamAddress } from "../../host/src/ingress/upstream.ts";
-import { BUNDLE_DIR } from "./build.ts";
+import { startWorkerd, type WorkerdProcess } from "../../host/src/process/workerd.ts";
+import { wholeDo } from "./one-process.ts";
 
 export const ROOT_KEY = "do_root_of_the_ingress_0123456789abcdef";
 
@@ -23,32 +21,38 @@ export interface Front {
 
 export async function startFront(): Promise<Front> {
   const folder = mkdtempSync(join(tmpdir(), "do-ingress-"));
-  const [configPath, socketPath, storageDir] = ["do.capnp", "front.sock", "storage"].map((name) => join(folder, name)) as [
-    string,
-    string,
-    string,
-  ];
+  const [configPath, socketPath, storageDir] = [join(folder, "do.capnp"), join(folder, "s"), join(folder, "storage")];
   mkdirSync(storageDir);
-  const binding = '(name = "DO_TRUSTED_INGRESS", text = "1"),';
-  const config = workerdConfig({ configDir: folder, bundleDir: BUNDLE_DIR, storageDir });
-  writeFileSync(configPath, config.replace("bindings = [", `bindings = [${binding}`));
-  const { default: workerd } = createRequire(import.meta.url)("workerd") as { default: string };
-  let child: ChildProcess | undefined;
+  await bundleOne(folder);
+  const main = wholeDo([binding("DO_TRUSTED_INGRESS", 'text = "host"')]);
+  writeFileSync(configPath, config({ main, services: [disk(storageDir)], isRpc: false, v8Flags: [] }));
+  const ignore = () => {};
+  const options = {
+    configPath,
+    socketPath,
+    env: { DO_ROOT_KEY: ROOT_KEY },
+    confine: (command: readonly string[]) => command,
+    onLine: ignore,
+    onError: ignore,
+  };
+  let workerd: WorkerdProcess | undefined;
   const kill = async () => {
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    child.kill("SIGKILL");
-    await once(child, "exit");
+    workerd?.kill("SIGKILL");
+    await workerd?.ended;
+    workerd = undefined;
   };
   const front: Front = {
     address: { socketPath },
     get isRunning() {
-      return child !== undefined && child.exitCode === null && child.signalCode === null;
+      return workerd !== undefined;
     },
     start: async () => {
       rmSync(socketPath, { force: true });
-      const args = ["serve", "--experimental", "--control-fd=3", configPath, "config", `--socket-addr=http=unix:${socketPath}`];
-      child = spawn(workerd, args, { env: { DO_ROOT_KEY: ROOT_KEY }, stdio: ["ignore", "inherit", "inherit", "pipe"] });
-      await once(child.stdio[3] as Readable, "data");
+      const started = await startWorkerd(options);
+      workerd = started;
+      void started.ended.then(() => {
+        if (workerd === started) workerd = undefined;
+      });
     },
     kill,
     stop: async () => {

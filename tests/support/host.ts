@@ -12,7 +12,7 @@ export interface TestHost extends Host {
 }
 
 /** A host of its own for a test file: a free port, a new data folder that goes when it stops. */
-export async function testHost(options: Partial<HostOptions> = {}): Promise<TestHost> {
+export async function testHost(config?: object, options: Partial<HostOptions> = {}): Promise<TestHost> {
   const data = mkdtempSync(join(tmpdir(), "do-test-"));
   const host = await startHost({
     bundleDir: BUNDLE_DIR,
@@ -22,6 +22,7 @@ export async function testHost(options: Partial<HostOptions> = {}): Promise<Test
     rootKey: undefined,
     log: SILENT,
     ...SMALL,
+    config: config && JSON.stringify(config),
     ...options,
   });
   const ask = (path: string, init: RequestInit = {}) => {

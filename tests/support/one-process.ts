@@ -32,7 +32,7 @@ export async function startClientWorker(source: string): Promise<ClientWorker> {
     external: ["cloudflare:*"],
     outfile: join(dir, "client.js"),
   });
-  writeFileSync(join(dir, "one.capnp"), oneProcess(join(dir, "storage")));
+  writeFileSync(join(dir, "one.capnp"), withClient(join(dir, "storage")));
   const ignore = () => {};
   const workerd = await startWorkerd({
     configPath: join(dir, "one.capnp"),
@@ -52,20 +52,30 @@ export async function startClientWorker(source: string): Promise<ClientWorker> {
   };
 }
 
-function oneProcess(storageDir: string): string {
-  const DURABLE_OBJECTS = [
-    { binding: "DATABASE", className: "Database", uniqueKey: "do-database" },
-    { binding: "EXECUTIONS", className: "Executions", uniqueKey: "do-executions" },
-  ];
-  const all = worker({
+const DURABLE_OBJECTS = [
+  { binding: "DATABASE", className: "Database", uniqueKey: "do-database" },
+  { binding: "EXECUTIONS", className: "Executions", uniqueKey: "do-executions" },
+  { binding: "ACCOUNTS", className: "Accounts", uniqueKey: "do-accounts" },
+  { binding: "OAUTH", className: "AuthorizationServer", uniqueKey: "do-oauth" },
+  { binding: "REALM", className: "Realm", uniqueKey: "do-realm" },
+];
+
+/** All of do as one Worker, `index.js` beside the configuration. */
+export function wholeDo(extraBindings: readonly string[] = []): string {
+  return worker({
     modules: ['(name = "index.js", esModule = embed "index.js")', '(name = "esbuild.wasm", data = embed "esbuild.wasm")'],
     bindings: [
       binding("LOADER", "workerLoader = ()"),
+      binding("EGRESS", 'service = "nowhere"'),
       binding("DO_ROOT_KEY", 'fromEnvironment = "DO_ROOT_KEY"'),
+      ...extraBindings,
       ...DURABLE_OBJECTS.map((object) => binding(object.binding, `durableObjectNamespace = "${object.className}"`)),
     ],
     durableObjects: DURABLE_OBJECTS,
   });
+}
+
+function withClient(storageDir: string): string {
   const client = worker({
     modules: ['(name = "client.js", esModule = embed "client.js")'],
     bindings: [
@@ -74,7 +84,7 @@ function oneProcess(storageDir: string): string {
     ],
     durableObjects: [],
   });
-  return config({ main: client, services: [`(name = "do", worker = ${all})`, disk(storageDir)], isRpc: false, v8Flags: [] });
+  return config({ main: client, services: [`(name = "do", worker = ${wholeDo()})`, disk(storageDir)], isRpc: false, v8Flags: [] });
 }
 
 async function get(socketPath: string, path: string): Promise<unknown> {

@@ -1,9 +1,9 @@
 import type { ServiceName } from "../../sdk/src/types.ts";
+import { authDefinition } from "./auth/schema.ts";
 import { dbDefinition } from "./db/schema.ts";
 import type { ServiceDefinition } from "./shared/method.ts";
 
-const NOT_YET: Record<Exclude<ServiceName, "db">, string> = {
-  auth: "Keys, users, sessions, roles",
+const NOT_YET: Record<Exclude<ServiceName, "db" | "auth">, string> = {
   gateway: "Saved functions and routes",
   schedule: "Work at a time",
   webhooks: "Signed events, in and out",
@@ -18,6 +18,7 @@ const NOT_YET: Record<Exclude<ServiceName, "db">, string> = {
  */
 export const SERVICE_DEFINITIONS: ReadonlyMap<ServiceName, ServiceDefinition> = new Map<ServiceName, ServiceDefinition>([
   ["db", dbDefinition],
+  ["auth", authDefinition],
   ...Object.entries(NOT_YET).map(([name, summary]): [ServiceName, ServiceDefinition] => [
     name as ServiceName,
     { name: name as ServiceName, summary, methods: {} },

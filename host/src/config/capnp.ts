@@ -27,6 +27,7 @@ export function worker({ modules, bindings, durableObjects }: WorkerText): strin
     ({ className, uniqueKey }) => `(className = "${className}", uniqueKey = "${uniqueKey}", enableSql = true)`,
   );
   return `(
+      compatibilityFlags = ["global_fetch_strictly_public"],
       modules = [
         ${modules.join(",\n        ")},
       ],
@@ -57,6 +58,12 @@ export function disk(path: string): string {
   return `(name = "storage", disk = (path = ${text(path)}, writable = true))`;
 }
 
+/** The way out to what everybody can reach; to this machine only when that is said. */
+export function publicNetwork(name: string, toLoopback: boolean): string {
+  const allowed = ["public", ...(toLoopback ? ["127.0.0.1/32"] : [])].map(text).join(", ");
+  return `(name = "${name}", network = (allow = [${allowed}], tlsOptions = (trustBrowserCas = true)))`;
+}
+
 export interface ConfigText {
   readonly main: string;
   readonly services: readonly string[];
@@ -74,7 +81,7 @@ const config :Workerd.Config = (
     (name = "nowhere", network = (allow = [])),
     ${services.join(",\n    ")}
   ],
-  sockets = [(name = "main", http = (${isRpc ? `capnpConnectHost = "${RPC_HOST}"` : ""}), service = "main")],
+  sockets = [(name = "main", http = (${isRpc ? `capnpConnectHost = "${RPC_HOST}"` : 'forwardedProtoHeader = "x-do-scheme"'}), service = "main")],
   v8Flags = [${v8Flags.map(text).join(", ")}],
   logging = (structuredLogging = true),
 );

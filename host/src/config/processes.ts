@@ -1,6 +1,6 @@
 /** The configuration of each kind of process. */
 import { BUNDLE_FILES } from "../bundle.ts";
-import { binding, config, disk, embed, httpService, rpcService, worker } from "./capnp.ts";
+import { binding, config, disk, embed, httpService, publicNetwork, rpcService, worker } from "./capnp.ts";
 
 export interface Place {
   /** Where the configuration will be written: paths in it are relative to it. */
@@ -10,6 +10,8 @@ export interface Place {
 
 export interface FrontOptions extends Place {
   readonly storageDir: string;
+  /** Lets do itself, never code, reach this machine: for issuers that are here. */
+  readonly egressToLoopback: boolean;
   readonly supervisorSocket: string;
   readonly executorSockets: readonly string[];
   readonly compilerSockets: readonly string[];
@@ -17,14 +19,19 @@ export interface FrontOptions extends Place {
 }
 
 /** Names here are those of wrangler.jsonc. */
-const EXECUTIONS = { className: "Executions", uniqueKey: "do-executions" };
-const DATABASE = { className: "Database", uniqueKey: "do-database" };
+const FRONT_OBJECTS = [
+  { binding: "EXECUTIONS", className: "Executions", uniqueKey: "do-executions" },
+  { binding: "ACCOUNTS", className: "Accounts", uniqueKey: "do-accounts" },
+  { binding: "OAUTH", className: "AuthorizationServer", uniqueKey: "do-oauth" },
+  { binding: "REALM", className: "Realm", uniqueKey: "do-realm" },
+];
+const STORE_OBJECTS = [{ binding: "DATABASE", className: "Database", uniqueKey: "do-database" }];
 
 const LOADER = binding("LOADER", "workerLoader = ()");
 
-/** The trusted process: HTTP, do, its services and what they store. It makes no isolates. Secrets come from its environment. */
+/** The trusted process: HTTP, do, its services and what they store. It makes no isolates, and only EGRESS leads out. Secrets come from its environment. */
 export function frontConfig(options: FrontOptions): string {
-  const { configDir, bundleDir, storageDir, supervisorSocket, executorSockets, compilerSockets, storeSockets } = options;
+  const { configDir, bundleDir, storageDir, egressToLoopback, supervisorSocket, executorSockets, compilerSockets, storeSockets } = options;
   const processes = [
     ...executorSockets.map((socket, i) => ({ name: `EXECUTOR_${i}`, socket })),
     ...compilerSockets.map((socket, i) => ({ name: `COMPILER_${i}`, socket })),
@@ -35,16 +42,19 @@ export function frontConfig(options: FrontOptions): string {
       modules: [embed("esModule", configDir, bundleDir, BUNDLE_FILES.front)],
       bindings: [
         binding("DO_ROOT_KEY", 'fromEnvironment = "DO_ROOT_KEY"'),
-        binding("DO_TRUSTED_INGRESS", 'text = "1"'),
+        binding("DO_CONFIG", 'fromEnvironment = "DO_CONFIG"'),
+        binding("DO_TRUSTED_INGRESS", 'text = "host"'),
         binding("DO_STORES", `json = "${storeSockets.length}"`),
-        binding("EXECUTIONS", `durableObjectNamespace = "${EXECUTIONS.className}"`),
+        ...FRONT_OBJECTS.map((object) => binding(object.binding, `durableObjectNamespace = "${object.className}"`)),
+        binding("EGRESS", 'service = "public"'),
         binding("SUPERVISOR", 'service = "supervisor"'),
         ...processes.map(({ name }) => binding(name, `service = "${name}"`)),
       ],
-      durableObjects: [EXECUTIONS],
+      durableObjects: FRONT_OBJECTS,
     }),
     services: [
       disk(storageDir),
+      publicNetwork("public", egressToLoopback),
       httpService("supervisor", supervisorSocket),
       ...processes.map(({ name, socket }) => rpcService(name, socket)),
     ],
@@ -77,8 +87,8 @@ export function storeConfig({ configDir, bundleDir }: Place, storageDir: string)
   return config({
     main: worker({
       modules: [embed("esModule", configDir, bundleDir, BUNDLE_FILES.store)],
-      bindings: [binding("DATABASE", `durableObjectNamespace = "${DATABASE.className}"`)],
-      durableObjects: [DATABASE],
+      bindings: STORE_OBJECTS.map((object) => binding(object.binding, `durableObjectNamespace = "${object.className}"`)),
+      durableObjects: STORE_OBJECTS,
     }),
     services: [disk(storageDir)],
     isRpc: true,

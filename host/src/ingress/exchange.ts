@@ -34,6 +34,7 @@ export class Exchange implements Turn, Watched {
   #meter: BodyMeter | undefined;
   #dropBody = () => {};
   #status = 499;
+  #executionId: string | string[] | undefined;
   #isCut = false;
 
   constructor(options: ExchangeOptions, deps: IngressDeps) {
@@ -113,6 +114,7 @@ export class Exchange implements Turn, Watched {
   #relay(answer: IncomingMessage): Promise<void> {
     const { request, response } = this.#options;
     this.#status = answer.statusCode ?? 502;
+    this.#executionId = answer.headers["x-execution-id"];
     const closes = !request.complete || this.#deps.isDraining();
     return relay(answer, response, { requestId: this.#known.requestId, flow: this.#flow, closes });
   }
@@ -148,6 +150,7 @@ export class Exchange implements Turn, Watched {
       durationMs: Math.round(this.#deps.clock.elapsedMs() - this.#startMs),
       requestId: this.#known.requestId,
       traceId: trace.traceId,
+      executionId: this.#executionId,
       peer: connection.peer,
       isCut: this.#isCut,
     });

@@ -9,6 +9,8 @@ export type IngressEvent =
       readonly durationMs: number;
       readonly requestId: string;
       readonly traceId: string;
+      /** Of the answer, when it is one of an execution. */
+      readonly executionId: string | string[] | undefined;
       readonly peer: string;
       /** The answer was cut: the caller left, the front was lost, or one of them was too slow. */
       readonly isCut: boolean;

@@ -167,6 +167,7 @@ export class Tunnel implements Turn, Watched {
       status: this.#status,
       durationMs: Math.round(this.#deps.clock.elapsedMs() - this.#startMs),
       requestId: this.#known.requestId,
+      executionId: undefined,
       traceId: admitted.trace.traceId,
       peer: connection.peer,
       isCut: false,

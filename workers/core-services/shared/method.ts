@@ -16,6 +16,8 @@ export interface MethodDefinition<P extends readonly Parameter[] = readonly Para
   readonly result: R;
   /** The resource part of the scope, from parsed arguments; without it the scope is the whole service. */
   readonly resource?: (args: readonly unknown[]) => string;
+  /** Needs no scope: what it answers depends on the caller alone, or a credential is among its arguments. */
+  readonly open?: true;
 }
 
 export interface ServiceDefinition<M extends Record<string, MethodDefinition> = Record<string, MethodDefinition>> {

@@ -1,18 +1,29 @@
 import { databaseOf } from "#seam";
 import { RpcTarget } from "cloudflare:workers";
+import { accountsOf } from "../../core-services/auth/accounts.ts";
+import { authorizationServerOf } from "../../core-services/auth/oauth/authorization-server.ts";
+import { configOf, type Config } from "../../core-services/auth/config.ts";
+import { realmOf } from "../../core-services/auth/realm.ts";
+import type { Inspected } from "../../core-services/auth/service/deps.ts";
+import { authService } from "../../core-services/auth/service.ts";
+import type { authDefinition } from "../../core-services/auth/schema.ts";
 import { dbDefinition } from "../../core-services/db/schema.ts";
 import { dbService } from "../../core-services/db/service.ts";
 import { SERVICE_DEFINITIONS } from "../../core-services/services.ts";
 import { newId } from "../../core-services/shared/ids.ts";
 import { parseArguments, type Implementation, type Sendable, type ServiceDefinition } from "../../core-services/shared/method.ts";
 import { SERVICES, type ServiceName } from "../../../sdk/src/types.ts";
+import type { RateState } from "../../core-services/auth/gcra.ts";
+import { actorOf } from "./actor.ts";
+import { RealmAuthenticator, type Authenticated } from "./authenticate.ts";
+import { issuerOf } from "./authenticate-jwt.ts";
 import { DoError, nearest, publicError } from "./errors.ts";
-import { allows, type Policy } from "./policy.ts";
+import { allows, policy as policyOf, whoAmI, type Policy } from "./policy.ts";
 import type { Principal } from "./principal.ts";
 
 /** What is known of a call before it runs. */
 export interface MeteredCall {
-  readonly service: ServiceName;
+  readonly service: ServiceName | "executions";
   readonly method: string;
   readonly access: "read" | "write";
 }
@@ -32,6 +43,21 @@ export interface Authority {
   /** At most the services of the policy. */
   readonly services: readonly ServiceName[];
   readonly meter: Meter;
+  readonly via: Via;
+}
+
+/** How a call came. */
+export interface Via {
+  /** From code that do runs. */
+  readonly isGuest: boolean;
+  readonly requestId: string;
+  /** Where from, if somebody trusted has said so. */
+  readonly address: string | undefined;
+  /** Where to, if it came by HTTP: the origin, and the part of it that is a resource of its own. */
+  readonly origin: string | undefined;
+  readonly resourcePath: string;
+  readonly credential: Authenticated["credential"];
+  readonly rates: () => readonly RateState[];
 }
 
 type Handler = (...args: unknown[]) => Promise<unknown>;
@@ -61,20 +87,22 @@ export async function invoke(
       },
     );
   }
-  const { policy, principal, meter } = authority;
-  return meter.call({ service, method, access: found.access }, async () => {
+  return authority.meter.call({ service, method, access: found.access }, async () => {
     const args = parseArguments(service, method, found, sent);
     const resource = found.resource?.(args) ?? "*";
-    if (!allows(policy.scopes, service, found.access, resource)) {
+    // Read here: counting the call may have found out that the credential grants less than before.
+    if (!found.open && !allows(authority.policy.scopes, service, found.access, resource)) {
+      await noteDenied(env, authority, `${service}:${found.access}:${resource}`);
       throw new DoError(
         "PERMISSION_DENIED",
         `Cannot call ${service}.${method}: it needs the scope ${service}:${found.access}:${resource}`,
         {
           reason: "MISSING_SCOPE",
+          details: { scope: `${service}:${found.access}:${resource}` },
         },
       );
     }
-    const handler = implementation(env, principal, service).get(method);
+    const handler = implementation(env, authority, service).get(method);
     if (!handler) throw new DoError("INTERNAL", `${service}.${method} is defined but not implemented`);
     try {
       return await handler(...args);
@@ -104,13 +132,48 @@ function openService(authority: Authority, service: ServiceName): ServiceDefinit
 }
 
 /** A Map: a method's name comes from outside, and an object has more names than its own. */
-function implementation(env: Cloudflare.Env, principal: Principal, service: ServiceName): Map<string, Handler> {
+function implementation(env: Cloudflare.Env, authority: Authority, service: ServiceName): Map<string, Handler> {
+  const { tenant } = authority.principal;
   switch (service) {
     case "db":
-      return handlers(dbService(databaseOf(env, principal.tenant), Date.now));
+      return handlers(dbService(databaseOf(env, tenant), Date.now));
+    case "auth":
+      return handlers(authServiceOf(env, authority));
     default:
       return new Map();
   }
+}
+
+function authServiceOf(env: Cloudflare.Env, authority: Authority): Implementation<typeof authDefinition> {
+  const { principal, policy, via } = authority;
+  const config = configOf(env.DO_CONFIG);
+  return authService({
+    realm: realmOf(env, principal.tenant),
+    realmOf: (tenant) => realmOf(env, tenant),
+    oauth: authorizationServerOf(env),
+    tiers: config.tiers,
+    accounts: accountsOf(env),
+    actor: actorOf(authority),
+    now: Date.now,
+    whoAmI: async () => whoAmI(principal, policy, via.credential, via.rates()),
+    issuer: issuerOf(config, via.origin),
+    inspect: async (credential) => inspected(await new RealmAuthenticator(env, Date.now).authenticate(credential, via, 0), config),
+  });
+}
+
+/** What a credential stands for, with all of its scopes said. */
+function inspected({ principal, scopes, credential }: Authenticated, { tiers }: Config): Inspected {
+  const { id, source = "", expiresMs } = credential ?? { id: "", expiresMs: undefined };
+  return { principal, scopes: scopes ?? policyOf(principal, tiers).scopes, credential: { id, source, expiresMs } };
+}
+
+/** A denial is worth a line in the tenant's trail. That it cannot be written does not make it less of one. */
+async function noteDenied(env: Cloudflare.Env, { principal, via }: Authority, scope: string): Promise<void> {
+  if (principal.kind === "anonymous") return;
+  const by = { kind: via.isGuest ? "code" : principal.kind, id: principal.id, requestId: via.requestId };
+  await realmOf(env, principal.tenant)
+    .noteOften(by, "permission.denied", scope, Date.now())
+    .catch((error: unknown) => console.error(JSON.stringify({ level: "error", event: "audit", error: String(error) })));
 }
 
 function handlers<S extends ServiceDefinition>(implemented: Implementation<S>): Map<string, Handler> {
@@ -158,6 +221,7 @@ const CLASSES: ReadonlyMap<ServiceName, new (call: Invoke) => RpcTarget> = new M
 );
 
 export type DbCapability = RpcTarget & ServiceStub<typeof dbDefinition>;
+export type AuthCapability = RpcTarget & ServiceStub<typeof authDefinition>;
 
 /** The eight services as properties: what a Session, a guest's `env.DO` and a binding have in common. */
 export abstract class Services extends RpcTarget {
@@ -173,8 +237,8 @@ export abstract class Services extends RpcTarget {
   get db(): DbCapability {
     return this.#open("db") as DbCapability;
   }
-  get auth(): RpcTarget {
-    return this.#open("auth");
+  get auth(): AuthCapability {
+    return this.#open("auth") as AuthCapability;
   }
   get gateway(): RpcTarget {
     return this.#open("gateway");

@@ -1,18 +1,35 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { SERVICES, type ExecutionAnswer, type WhoAmI } from "../../../sdk/src/types.ts";
-import { RootKeyAuthenticator } from "./authenticate.ts";
 import { executorOf } from "#seam";
+import { newId } from "../../core-services/shared/ids.ts";
+import { addressOf, requestIdOf } from "./address.ts";
+import { RealmAuthenticator, type Circumstances } from "./authenticate.ts";
 import { handle } from "./http/app.ts";
+import { problem } from "./http/problem.ts";
 import { principalFromProps } from "./principal.ts";
 import { Session, type ExecutionsCapability, type OnEvent, type SessionDeps } from "./session.ts";
+
+/** Of a call over RPC nobody says where it comes from. */
+const NOWHERE = { address: undefined, origin: undefined, resourcePath: "" } as const;
 
 /**
  * The one entrypoint: `env.DO` of another Worker, and the HTTP handler. A binding whose `props` name a principal acts
  * as it; any other is anonymous until it authenticates. It has the surface of a Session, and is never given to code.
  */
 export default class Do extends WorkerEntrypoint {
-  override fetch(request: Request): Promise<Response> {
-    return handle(request, this.#session(), this.env.DO_TRUSTED_INGRESS !== undefined);
+  override async fetch(request: Request): Promise<Response> {
+    try {
+      const { origin, pathname } = new URL(request.url);
+      const resourcePath = /^\/mcp(?:\/|$)/.test(pathname) ? "/mcp" : "";
+      const { DO_TRUSTED_INGRESS: trusted } = this.env;
+      return await handle(
+        request,
+        this.#session({ address: addressOf(request, trusted), origin, resourcePath, ...requestIdOf(request, trusted) }),
+      );
+    } catch (error) {
+      // A configuration that is none, before there is anybody to answer.
+      return problem(error, newId("req", Date.now()));
+    }
   }
 
   /** @throws DoError UNAUTHENTICATED, UNAVAILABLE */
@@ -33,15 +50,16 @@ export default class Do extends WorkerEntrypoint {
     return entrypoint.#session();
   }
 
-  #session(): Session {
+  #session(from: Omit<Circumstances, "requestId"> & { requestId?: string } = NOWHERE): Session {
     const deps: SessionDeps = {
       env: this.env,
       executor: executorOf(this.env),
-      authenticator: new RootKeyAuthenticator(this.env.DO_ROOT_KEY),
+      authenticator: new RealmAuthenticator(this.env, Date.now),
+      circumstances: { requestId: newId("req", Date.now()), ...from },
       now: Date.now,
       waitUntil: (work) => this.ctx.waitUntil(work),
     };
-    return new Session(deps, principalFromProps(this.ctx.props));
+    return Session.ofProps(deps, principalFromProps(this.ctx.props));
   }
 }
 

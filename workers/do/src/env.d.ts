@@ -2,15 +2,22 @@
 declare namespace Cloudflare {
   interface GlobalProps {
     mainModule: typeof import("./index.ts");
-    durableNamespaces: "Database" | "Executions";
+    durableNamespaces: "Accounts" | "AuthorizationServer" | "Database" | "Executions" | "Realm";
   }
   interface Env {
     LOADER: WorkerLoader;
     DATABASE: DurableObjectNamespace<import("../../core-services/db/database.ts").Database>;
+    ACCOUNTS: DurableObjectNamespace<import("../../core-services/auth/accounts.ts").Accounts>;
+    OAUTH: DurableObjectNamespace<import("../../core-services/auth/oauth/authorization-server.ts").AuthorizationServer>;
+    REALM: DurableObjectNamespace<import("../../core-services/auth/realm.ts").Realm>;
     EXECUTIONS: DurableObjectNamespace<import("./executions/executions.ts").Executions>;
+    /** The way out for documents of others that do itself reads; never given to code. */
+    EGRESS: Fetcher;
     /** Absent: every credential is refused. */
     DO_ROOT_KEY?: string;
-    /** Present when nobody but the host's ingress can reach this Worker: its `x-do-*` headers are believed. */
+    /** Tiers, issuers and the like as JSON (core-services/auth/config.ts); absent or empty: the defaults. */
+    DO_CONFIG?: string;
+    /** Whose word on the peer's address is taken: `host` (x-do-peer), `cloudflare` (CF-Connecting-IP); else nobody's. */
     DO_TRUSTED_INGRESS?: string;
   }
 }

@@ -10,18 +10,25 @@ import type {
   ServiceName,
   WhoAmI,
 } from "../../../sdk/src/types.ts";
-import type { Authenticator } from "./authenticate.ts";
-import { invoke, Services, UNMETERED, type Authority } from "./capabilities.ts";
+import type { RateState } from "../../core-services/auth/gcra.ts";
+import { realmOf } from "../../core-services/auth/realm.ts";
+import { configOf } from "../../core-services/auth/config.ts";
+import { issuerOf } from "./authenticate-jwt.ts";
+import type { Authenticator, Circumstances } from "./authenticate.ts";
+import { invoke, Services, type Authority } from "./capabilities.ts";
 import { DoError } from "./errors.ts";
+import type { Executions } from "./executions/executions.ts";
 import { decodeAnswer } from "../../../sdk/src/answer.ts";
 import { execute, type ExecuteDeps, type Observer } from "./executor/execute.ts";
 import { parseJob } from "./executor/request.ts";
 import { Run } from "./executor/run.ts";
-import { policy, whoAmI } from "./policy.ts";
+import { allows, policy, type Policy } from "./policy.ts";
 import { ROOT, type Principal } from "./principal.ts";
+import { Standing } from "./standing.ts";
 
 export interface SessionDeps extends ExecuteDeps {
   readonly authenticator: Authenticator;
+  readonly circumstances: Circumstances;
 }
 
 /** What an RPC caller may hand in to see logs as they happen. */
@@ -33,45 +40,67 @@ export type OnEvent = (event: RpcEvent) => unknown;
  */
 export class Session extends Services {
   readonly #deps: SessionDeps;
-  readonly #authority: Authority;
+  readonly #standing: Standing;
 
-  constructor(deps: SessionDeps, principal: Principal) {
-    const granted = policy(principal);
-    const authority: Authority = { principal, policy: granted, services: granted.services, meter: UNMETERED };
-    super(deps.env, authority);
+  private constructor(deps: SessionDeps, standing: Standing) {
+    super(deps.env, standing.metered());
     this.#deps = deps;
-    this.#authority = authority;
+    this.#standing = standing;
   }
 
-  /** @throws DoError UNAUTHENTICATED, UNAVAILABLE */
+  /** Of whom a binding's props name. */
+  static ofProps(deps: SessionDeps, principal: Principal): Session {
+    return new Session(deps, Standing.ofProps(deps.env, principal, deps.circumstances, deps.now));
+  }
+
+  /** @throws DoError UNAUTHENTICATED, RATE_LIMITED, UNAVAILABLE */
   async authenticate(credential: string): Promise<Session> {
-    return new Session(this.#deps, await this.#deps.authenticator.authenticate(credential));
+    const { env, authenticator, circumstances } = this.#deps;
+    return new Session(this.#deps, await Standing.ofCredential(env, authenticator, credential, circumstances));
   }
 
   async whoami(): Promise<WhoAmI> {
-    return whoAmI(this.#authority.principal, this.#authority.policy);
+    await this.#standing.renew();
+    return this.#standing.whoAmI();
   }
 
   /** Runs code (ExecuteRequest). `onEvent` gets each log as it happens. */
   async execute(request: unknown, onEvent?: OnEvent): Promise<ExecutionAnswer> {
+    await this.#standing.renew();
     // The runtime releases a stub of the caller's when this call returns; until then it may be called.
-    const answer = decodeAnswer(JSON.parse(await execute(this.#deps, this.#authority, request, observerOf(onEvent))));
+    const answer = decodeAnswer(JSON.parse(await this.#execute(request, observerOf(onEvent))));
     await Promise.resolve(onEvent?.({ type: "result", answer })).catch(() => {});
     return answer;
   }
 
+  /** Runs code as one of those that this principal may run at a time. */
+  async #execute(request: unknown, observer: Observer): Promise<string> {
+    const authority = this.#standing.counted();
+    const { mayExecute, concurrent, tenantConcurrent, wallMsMost } = authority.policy;
+    // Refused there, with its reason.
+    if (!mayExecute) return execute(this.#deps, authority, request, observer);
+    const { env, now, waitUntil } = this.#deps;
+    const realm = realmOf(env, authority.principal.tenant);
+    const lease = await realm.acquire(authority.principal.id, concurrent, tenantConcurrent, now() + wallMsMost, now());
+    try {
+      return await execute(this.#deps, authority, request, observer);
+    } finally {
+      waitUntil(realm.release(lease));
+    }
+  }
+
   get executions(): ExecutionsCapability {
-    return new ExecutionsCapability(this.#deps.env, this.#authority);
+    return new ExecutionsCapability(this.#deps.env, this.#standing.metered());
   }
 
   /** For the HTTP routes, which name services and methods in their paths. Symbols do not cross RPC. */
   static invoke(session: Session, service: ServiceName, method: string, params: unknown): Promise<unknown> {
-    return invoke(session.#deps.env, session.#authority, service, method, params);
+    return invoke(session.#deps.env, session.#standing.counted(), service, method, params);
   }
 
   /** For the HTTP routes: the answer as the text it already is. */
   static executeText(session: Session, request: unknown, observer: Observer): Promise<string> {
-    return execute(session.#deps, session.#authority, request, observer);
+    return session.#execute(request, observer);
   }
 
   /** Runs a trivial program, unrecorded, to see that code can run. @throws DoError UNAVAILABLE */
@@ -85,8 +114,55 @@ export class Session extends Services {
       throw new DoError("UNAVAILABLE", "Cannot run code now", { reason: conclusion.outcome, retryAfterMs: 1_000 });
   }
 
+  /** The executions, for a request that was counted when it came. */
+  static executionsOf(session: Session): ExecutionsCapability {
+    return new ExecutionsCapability(session.#deps.env, session.#standing.counted());
+  }
+
+  static whoAmI(session: Session): WhoAmI {
+    return session.#standing.whoAmI();
+  }
+
+  /** Counts a request of whom a binding's props name; who came with a credential was counted with it. */
+  static async count(session: Session): Promise<void> {
+    await session.#standing.renew();
+  }
+
   static principalOf(session: Session): Principal {
-    return session.#authority.principal;
+    return session.#standing.principal;
+  }
+
+  /** Without a credential, where the configuration lets nobody in without one. */
+  static isNobody(session: Session): boolean {
+    return session.#standing.principal.kind === "anonymous" && session.#standing.principal.tier === "anonymous";
+  }
+
+  /** Where this deployment is, as far as the request says it. */
+  static issuerOf(session: Session): string | undefined {
+    const { env, circumstances } = session.#deps;
+    return issuerOf(configOf(env.DO_CONFIG), circumstances.origin);
+  }
+
+  /** What the authorization server is told of a request, in headers that nobody else can set. */
+  static saidToOAuth(session: Session): Record<string, string | undefined> {
+    const { address, requestId } = session.#deps.circumstances;
+    return { "x-do-address": address, "x-do-request-id": requestId };
+  }
+
+  static authorizationServer(session: Session): { fetch(request: Request): Promise<Response> } {
+    return session.#deps.env.OAUTH.getByName("oauth");
+  }
+
+  static policyOf(session: Session): Policy {
+    return session.#standing.policy;
+  }
+
+  static ratesOf(session: Session): readonly RateState[] {
+    return session.#standing.rates;
+  }
+
+  static requestIdOf(session: Session): string {
+    return session.#deps.circumstances.requestId;
   }
 }
 
@@ -133,27 +209,36 @@ export class ExecutionsCapability extends RpcTarget {
       );
     }
     const { limit = 100, cursor, state } = parsed.data;
-    return this.#store().list(limit, cursor, state);
+    return (await this.#store("read")).list(limit, cursor, state);
   }
 
   /** @throws DoError NOT_FOUND */
   async get(id: string): Promise<ExecutionRecord> {
-    const record = isExecutionId(id) ? await this.#store().get(id) : undefined;
+    const record = isExecutionId(id) ? await (await this.#store("read")).get(id) : undefined;
     if (!record) throw notFound();
     return record;
   }
 
   /** Ends a running execution; `cancelled` is false when it had ended by itself. @throws DoError NOT_FOUND */
   async cancel(id: string): Promise<{ cancelled: boolean }> {
-    const cancelled = isExecutionId(id) ? await this.#store().cancel(id) : undefined;
+    const cancelled = isExecutionId(id) ? await (await this.#store("write")).cancel(id) : undefined;
     if (cancelled === undefined) throw notFound();
     return { cancelled };
   }
 
-  #store() {
-    const { policy: granted, principal } = this.#authority;
-    if (!granted.mayExecute) throw new DoError("PERMISSION_DENIED", `Cannot see executions: tier "${granted.tier}" may not run code`);
-    return this.#env.EXECUTIONS.getByName(principal.tenant);
+  /** The store, for who may; the call is counted. */
+  #store(access: "read" | "write"): Promise<DurableObjectStub<Executions>> {
+    return this.#authority.meter.call({ service: "executions", method: access, access }, async () => {
+      const { policy: granted, principal } = this.#authority;
+      if (!allows(granted.scopes, "executions", access, "*")) {
+        throw new DoError(
+          "PERMISSION_DENIED",
+          `Cannot see executions: it needs the scope executions:${access}, and tier "${granted.tier}" or the credential does not grant it`,
+          { reason: "MISSING_SCOPE" },
+        );
+      }
+      return this.#env.EXECUTIONS.getByName(principal.tenant);
+    });
   }
 }
 

@@ -113,7 +113,9 @@ export class ExecutionMeter implements Meter {
     if (!this.#open) throw new DoError("CANCELLED", "Cannot call: the execution is over", { reason: "EXECUTION_OVER" });
   }
 
-  #record(call: ServiceCall): void {
-    if (this.calls.length < MAX_RECORDED_CALLS) this.calls.push(call);
+  #record({ service, ...call }: Omit<ServiceCall, "service"> & Pick<MeteredCall, "service">): void {
+    // Code holds the services, and not the executions of its tenant.
+    if (service === "executions") return;
+    if (this.calls.length < MAX_RECORDED_CALLS) this.calls.push({ service, ...call });
   }
 }

@@ -40,7 +40,7 @@ export interface Observer {
 }
 
 /** On whose behalf code runs. */
-type Caller = Pick<Authority, "principal" | "policy">;
+type Caller = Pick<Authority, "principal" | "policy" | "via">;
 
 /** Runs what was sent, as `caller` may. @returns the answer (EncodedAnswer) as JSON text */
 export async function execute(deps: ExecuteDeps, caller: Caller, sent: unknown, observer: Observer, parent?: Parent): Promise<string> {
@@ -103,7 +103,7 @@ async function runAndRecord(
   keepAnswer: boolean,
 ): Promise<string> {
   const { id, run } = self;
-  const authority = { ...caller, services: job.services, meter: run.meter };
+  const authority = { ...caller, services: job.services, meter: run.meter, via: { ...caller.via, isGuest: true } };
   const asGuest: Caller = { ...caller, policy: { ...caller.policy, services: job.services } };
   const surface = new GuestSurface(deps.env, authority, (request) => execute(deps, asGuest, request, SILENT, self));
   const { conclusion, ...record } = await run.execute(deps.place, deps.enter, surface);

@@ -1,31 +1,58 @@
 import { Hono } from "hono";
-import { newId } from "../../../core-services/shared/ids.ts";
 import { DoError } from "../errors.ts";
 import { Session } from "../session.ts";
 import type { HttpEnv } from "./env.ts";
 import { HttpError, problem } from "./problem.ts";
+import { rateFields } from "./rate.ts";
 import { about } from "./routes/about.ts";
 import { execute } from "./routes/execute.ts";
 import { executions } from "./routes/executions.ts";
+import { oauth } from "./routes/oauth.ts";
 import { openapi } from "./routes/openapi.ts";
 import { rpc } from "./routes/rpc.ts";
+import { wellKnown } from "./routes/well-known.ts";
+
+const CLIENT_PATHS: ReadonlySet<string> = new Set(["/token", "/revoke", "/register"]);
 
 /** Read by anyone; every other route needs a principal. */
-const OPEN_PATHS: ReadonlySet<string> = new Set(["/", "/health", "/ready", "/openapi.json"]);
+const OPEN_PATHS: ReadonlySet<string> = new Set([
+  "/",
+  "/health",
+  "/ready",
+  "/openapi.json",
+  "/.well-known/jwks.json",
+  "/.well-known/oauth-authorization-server",
+  "/.well-known/oauth-protected-resource",
+  "/.well-known/oauth-protected-resource/mcp",
+  // The client's own credentials, and the user's, are in the body.
+  "/authorize",
+  "/token",
+  "/revoke",
+  "/register",
+  // The credential is among the arguments.
+  "/rpc/auth/signIn",
+  "/rpc/auth/refreshSession",
+]);
 
 const app = new Hono<HttpEnv>()
   .use(async (c, next) => {
     const caller = await callerOf(c.req.raw, c.env.session);
-    const isAnonymous = Session.principalOf(caller).kind === "anonymous";
-    // Cap'n Web brings its own authenticate().
-    if (isAnonymous && !OPEN_PATHS.has(c.req.path) && c.req.path !== "/rpc") {
+    // Cap'n Web brings its own authenticate(), and counts each call.
+    const isOpen = OPEN_PATHS.has(c.req.path) || c.req.path === "/rpc";
+    if (Session.isNobody(caller) && !isOpen) {
       throw new DoError("UNAUTHENTICATED", "Send a credential: Authorization: Bearer ...", { reason: "NO_CREDENTIAL" });
     }
+    // Who came with a credential was counted with it.
+    if (caller === c.env.session && !isOpen) await Session.count(caller);
     c.set("caller", caller);
     await next();
+    const rates = Session.ratesOf(caller);
+    if (rates.length > 0) for (const [name, value] of rateFields(rates)) c.res.headers.set(name, value);
   })
   .route("/", about)
   .route("/", openapi)
+  .route("/", wellKnown)
+  .route("/", oauth)
   .route("/", execute)
   .route("/", executions)
   .route("/", rpc);
@@ -44,30 +71,32 @@ app.notFound((c) => {
 });
 app.onError((error, c) => problem(error, c.env.requestId));
 
-/**
- * Answers a request. `session` is whom the binding speaks for; a credential in the request comes first.
- * `isBehindIngress`: only the host's ingress can reach us, and it lets nobody else set `x-do-*`.
- */
-export async function handle(request: Request, session: Session, isBehindIngress: boolean): Promise<Response> {
-  const requestId = (isBehindIngress && givenRequestId(request)) || newId("req", Date.now());
+/** Answers a request. `session` is whom the binding speaks for; a credential in the request comes first. */
+export async function handle(request: Request, session: Session): Promise<Response> {
+  const requestId = Session.requestIdOf(session);
   const answer = await app.fetch(request, { session, requestId });
   if (answer.webSocket) return answer;
   const response = new Response(answer.body, answer);
+  challenge(response.headers, answer.status, session, new URL(request.url).pathname);
   response.headers.set("x-request-id", requestId);
   response.headers.set("x-content-type-options", "nosniff");
   return response;
 }
 
-/** The id that the ingress has put into its log, so that both logs name it alike. */
-function givenRequestId(request: Request): string | undefined {
-  const given = request.headers.get("x-do-request-id") ?? "";
-  return /^req_[0-9A-HJKMNP-TV-Z]{26}$/.test(given) ? given : undefined;
+/** Says, to who is asked for other credentials, where they are to be had (RFC 9728, section 5.1). */
+function challenge(headers: Headers, status: number, session: Session, path: string): void {
+  const issuer = Session.issuerOf(session);
+  const challenged = headers.get("www-authenticate");
+  if ((status !== 401 && status !== 403) || issuer === undefined || !challenged?.startsWith("Bearer")) return;
+  const resource = /^\/mcp(?:\/|$)/.test(path) ? "/mcp" : "";
+  headers.set("www-authenticate", `${challenged}, resource_metadata="${issuer}/.well-known/oauth-protected-resource${resource}"`);
 }
 
 function callerOf(request: Request, session: Session): Session | Promise<Session> {
   const header = request.headers.get("authorization");
-  if (header === null) return session;
-  const [, credential] = /^Bearer +([\w~+/.=-]+)$/i.exec(header) ?? [];
+  // A client of OAuth sends its own credentials this way (RFC 6749, section 2.3.1): not those of a caller.
+  if (header === null || CLIENT_PATHS.has(new URL(request.url).pathname)) return session;
+  const [, credential] = /^Bearer +([\w~+/.=:-]+)$/i.exec(header) ?? [];
   if (credential === undefined) {
     throw new DoError("UNAUTHENTICATED", "The Authorization header must be: Bearer ...", { reason: "BAD_AUTHORIZATION_HEADER" });
   }

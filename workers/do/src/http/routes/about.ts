@@ -43,4 +43,4 @@ export const about = new Hono<HttpEnv>()
     }
     return c.json({ status: "ready" });
   })
-  .get("/auth", async (c) => c.json(await c.var.caller.whoami()));
+  .get("/auth", (c) => c.json(Session.whoAmI(c.var.caller)));

@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { policy, type Policy } from "../../policy.ts";
+import type { Policy } from "../../policy.ts";
 import { Session } from "../../session.ts";
 import type { HttpEnv } from "../env.ts";
 import { readJson } from "../body.ts";
@@ -12,7 +12,7 @@ function maxBodyBytes({ limits }: Policy): number {
 
 export const execute = new Hono<HttpEnv>().post("/execute", async (c) => {
   const { caller } = c.var;
-  const request = await readJson(c.req.raw, maxBodyBytes(policy(Session.principalOf(caller))));
+  const request = await readJson(c.req.raw, maxBodyBytes(Session.policyOf(caller)));
   if (/\btext\/event-stream\b/.test(c.req.header("accept") ?? "")) return eventStream(caller, request, c.env.requestId);
   let id = "";
   const answer = await Session.executeText(caller, request, { sharesId: false, started: (started) => void (id = started), log: () => {} });

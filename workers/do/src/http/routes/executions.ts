@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import type { ExecutionState } from "../../../../../sdk/src/types.ts";
 import { DoError } from "../../errors.ts";
+import { Session } from "../../session.ts";
 import type { HttpEnv } from "../env.ts";
 
 export const executions = new Hono<HttpEnv>()
@@ -19,7 +20,7 @@ export const executions = new Hono<HttpEnv>()
       // Checked by list(), as all of it is.
       ...(state === undefined ? {} : { state: state as ExecutionState }),
     };
-    return c.json(await c.var.caller.executions.list(options));
+    return c.json(await Session.executionsOf(c.var.caller).list(options));
   })
-  .get("/executions/:id", async (c) => c.json(await c.var.caller.executions.get(c.req.param("id"))))
-  .delete("/executions/:id", async (c) => c.json(await c.var.caller.executions.cancel(c.req.param("id"))));
+  .get("/executions/:id", async (c) => c.json(await Session.executionsOf(c.var.caller).get(c.req.param("id"))))
+  .delete("/executions/:id", async (c) => c.json(await Session.executionsOf(c.var.caller).cancel(c.req.param("id"))));

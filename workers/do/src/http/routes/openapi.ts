@@ -108,6 +108,15 @@ const ROUTES: Json = {
   "/ready": { get: { operationId: "ready", summary: "It can run code: it ran some", ...open, responses: ok("Ready", object) } },
   "/auth": { get: { operationId: "whoami", summary: "Who am I: principal, tier, scopes, limits", responses: ok("The caller", object) } },
   "/openapi.json": { get: { operationId: "openapi", summary: "This document", ...open, responses: ok("OpenAPI 3.1", object) } },
+  "/.well-known/jwks.json": {
+    get: {
+      operationId: "jwks",
+      summary: "The public keys of this deployment's tokens (RFC 7517)",
+      ...open,
+      responses: ok("The keys", object),
+    },
+  },
+  ...oauthRoutes(),
   "/execute": {
     post: {
       operationId: "execute",
@@ -147,6 +156,24 @@ const ROUTES: Json = {
     },
   },
 };
+
+function oauthRoutes(): Json {
+  const form: Json = { content: { "application/x-www-form-urlencoded": { schema: object } } };
+  const get = (operationId: string, summary: string): Json => ({ get: { operationId, summary, ...open, responses: ok(summary, object) } });
+  const post = (operationId: string, summary: string, body: Json, more: Json = open): Json => ({
+    post: { operationId, summary, ...more, requestBody: { required: true, ...body }, responses: ok(summary, object) },
+  });
+  return {
+    "/.well-known/oauth-authorization-server": get("oauthServer", "Where the OAuth endpoints are (RFC 8414)"),
+    "/.well-known/oauth-protected-resource": get("oauthResource", "Who gives out tokens for this API (RFC 9728)"),
+    "/.well-known/oauth-protected-resource/mcp": get("oauthResourceMcp", "Who gives out tokens for /mcp (RFC 9728)"),
+    "/authorize": { ...get("authorize", "The consent page"), ...post("answer", "The answer to the consent page", form) },
+    "/token": post("token", "Codes and refresh tokens for access tokens", form),
+    "/revoke": post("revoke", "Ends a token (RFC 7009)", form),
+    "/introspect": post("introspect", "What a token of the tenant stands for (RFC 7662)", form, {}),
+    "/register": post("register", "Registers a client (RFC 7591)", json(object)),
+  };
+}
 
 function serviceRoutes(): Json {
   const routes: Json = {};
