@@ -2,8 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, closeSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 
 export interface DataFolder {
   readonly path: string;
@@ -118,7 +117,7 @@ function endOrphans(writersDir: string): void {
 
 function removeRunFolder(note: string): void {
   const path = readIfThere(note);
-  if (path !== undefined && dirname(path) === tmpdir() && basename(path).startsWith("do-")) rmSync(path, { recursive: true, force: true });
+  if (path !== undefined && /^do-\w{6}$/.test(basename(path))) rmSync(path, { recursive: true, force: true });
   rmSync(note, { force: true });
 }
 

@@ -23,6 +23,7 @@ export interface FamilyOptions {
   readonly executors: Size;
   /** The most memory that a tier may give an execution. */
   readonly maxMemoryMb: number;
+  readonly regexpFallback: boolean;
   readonly confinement: Confinement;
   readonly log: Log;
   readonly newId: () => string;
@@ -32,6 +33,7 @@ const COMPILERS: Size = { min: 0, max: 1, reserve: 0 };
 const COMPILER_MEMORY_MB = 768;
 /** What a process may keep after a run: a fresh one has about 20 MB of its own, and the compiler 300 once it was used. */
 const MOST_IDLE_MB = { executor: 200, compiler: 600 };
+const READY_MS = 30_000;
 const now = () => performance.now();
 
 export class Family {
@@ -65,6 +67,11 @@ export class Family {
     this.#configure();
     await this.#control.listen(this.#folder.trustedSocket("supervisor"));
     await Promise.all([this.#pools.executor.open(), this.#front.open(), ...this.#stores.map((store) => store.open())]);
+  }
+
+  /** Settles when the front has run code. workerd listens before that. @throws Error with what it answered */
+  async ready(): Promise<void> {
+    await this.#front.ask("/ready", READY_MS);
   }
 
   /** Where the front listens. */
@@ -116,7 +123,7 @@ export class Family {
   }
 
   #configure(): void {
-    const { data, bundleDir, executors, maxMemoryMb } = this.#options;
+    const { data, bundleDir, executors, maxMemoryMb, regexpFallback } = this.#options;
     const folder = this.#folder;
     const seats = (kind: "executor" | "compiler", count: number) =>
       Array.from({ length: count }, (_, seat) => folder.seatSocket(kind, seat));
@@ -138,7 +145,10 @@ export class Family {
       );
     }
     const executor = folder.codeDir("executor", bundleDir);
-    folder.write(join(executor, "executor.capnp"), executorConfig({ configDir: executor, bundleDir: executor }, maxMemoryMb));
+    folder.write(
+      join(executor, "executor.capnp"),
+      executorConfig({ configDir: executor, bundleDir: executor }, { maxMemoryMb, regexpFallback }),
+    );
     const compiler = folder.codeDir("compiler", bundleDir);
     folder.write(join(compiler, "compiler.capnp"), compilerConfig({ configDir: compiler, bundleDir: compiler }));
   }
@@ -157,7 +167,7 @@ export class Family {
       socketPath,
       env: name === "front" ? { DO_ROOT_KEY: data.rootKey, DO_CONFIG: this.#options.config } : {},
       confine: confinement.trusted,
-      onLine: (line) => log("debug", "said", { process: name, line }),
+      onLine: (line) => logSaid(log, name, line),
       onError: (text) => log("debug", "said", { process: name, text }),
     });
     data.noteWriter(name, started.pid);
@@ -215,4 +225,15 @@ function namesLoopback(config: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** What a trusted process writes, at the level that it has there. */
+function logSaid(log: Log, process: string, line: string): void {
+  let said: { level?: unknown; message?: unknown };
+  try {
+    said = JSON.parse(line) as typeof said;
+  } catch {
+    said = { message: line };
+  }
+  log(said.level === "error" || said.level === "warn" ? said.level : "debug", "said", { process, message: said.message });
 }

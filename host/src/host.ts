@@ -7,6 +7,7 @@ import type { Level, Log } from "./log.ts";
 import { findConfinement, type Confinement } from "./process/confine.ts";
 import type { Size } from "./pool/share.ts";
 import { RunFolder } from "./run-folder.ts";
+import { danger, isLoopback } from "./safety.ts";
 
 export interface HostOptions {
   readonly bundleDir: string;
@@ -21,6 +22,10 @@ export interface HostOptions {
   readonly stores: number | undefined;
   /** The most memory that a tier may give an execution. */
   readonly maxMemoryMb: number;
+  /** Whether patterns that backtrack without end are run by another engine (config/processes.ts). */
+  readonly regexpFallback?: boolean;
+  /** Whether to start where an escape from V8 would reach too much. */
+  readonly isUnsafeAllowed?: boolean;
   /** Certificate and key; without them, plain HTTP. */
   readonly tls?: { readonly certFile: string; readonly keyFile: string } | undefined;
   readonly log: Log;
@@ -64,10 +69,25 @@ export async function startHost(options: HostOptions): Promise<Host> {
   data.noteRunFolder(folder.path);
   const confinement = findConfinement(folder.toolsDir);
   const newFamily = () =>
-    new Family({ data, folder, bundleDir, executors, maxMemoryMb, log, confinement, config: options.config ?? "", newId: randomUUID });
+    new Family({
+      data,
+      folder,
+      bundleDir,
+      executors,
+      maxMemoryMb,
+      log,
+      confinement,
+      config: options.config ?? "",
+      regexpFallback: options.regexpFallback ?? false,
+      newId: randomUUID,
+    });
   let family = newFamily();
   try {
+    const isRoot = process.getuid?.() === 0;
+    const unsafe = danger({ confinement: confinement.name, isRoot, isOnlyHere: isLoopback(options.host) });
+    if (unsafe !== undefined && !options.isUnsafeAllowed) throw new Error(unsafe);
     await family.open();
+    await family.ready();
     const ingress = await startIngress({
       host: options.host,
       port: options.port,
@@ -86,7 +106,6 @@ export async function startHost(options: HostOptions): Promise<Host> {
       folder.remove();
       data.release();
     };
-    await untilReady(url);
     return {
       url,
       rootKey: data.rootKey,
@@ -99,6 +118,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
         await family.close(0);
         family = newFamily();
         await family.open();
+        await family.ready();
       },
       reloadCertificate: () => ingress.reloadCertificate(),
       drain: () => end(DRAIN_MS),
@@ -122,9 +142,3 @@ const INGRESS_LEVELS: ReadonlyMap<string, Level> = new Map([
   ["refused", "info"],
   ["certificate-loaded", "info"],
 ]);
-
-/** workerd listens before its code has run; /ready answers when it has. */
-async function untilReady(url: string): Promise<void> {
-  const answer = await fetch(`${url}/ready`);
-  if (!answer.ok) throw new Error(`do cannot run code: ${await answer.text()}`);
-}

@@ -6,7 +6,10 @@ export type Level = "debug" | "info" | "warn" | "error";
 export type Log = (level: Level, event: string, members?: Readonly<Record<string, unknown>>) => void;
 
 export function jsonLog(write: (line: string) => void, now: () => Date): Log {
-  return (level, event, members = {}) => write(JSON.stringify({ time: now().toISOString(), level, event, ...members }));
+  return (level, event, members = {}) => {
+    // What untrusted processes write is theirs to choose, and not worth a disk.
+    if (level !== "debug") write(JSON.stringify({ time: now().toISOString(), level, event, ...members }));
+  };
 }
 
 export function humanLog(write: (line: string) => void): Log {

@@ -9,6 +9,7 @@ import { DEFAULT_EXECUTORS, DEFAULT_MEMORY_MB, sizeFor } from "./defaults.ts";
 import { startHost, type Host } from "./host.ts";
 import { humanLog, jsonLog } from "./log.ts";
 import type { Size } from "./pool/share.ts";
+import { isLoopback } from "./safety.ts";
 
 const USAGE = `Usage: pnpm start [options]
 
@@ -21,7 +22,9 @@ const USAGE = `Usage: pnpm start [options]
   --memory MB          the most memory that a tier may give an execution (${DEFAULT_MEMORY_MB})
   --tls-cert FILE      certificate chain, PEM; with --tls-key it serves HTTPS
   --tls-key FILE       its key, PEM
+  --regexp-fallback    run patterns that backtrack without end by another engine; each execution takes 0.6 ms more
   --public             allow an address that is not loopback
+  --unsafe             allow code to run without a sandbox of the operating system where that is dangerous
 `;
 
 interface Arguments {
@@ -33,6 +36,8 @@ interface Arguments {
   stores: number | undefined;
   maxMemoryMb: number;
   config: string | undefined;
+  regexpFallback: boolean;
+  isUnsafeAllowed: boolean;
   tls: { certFile: string; keyFile: string } | undefined;
 }
 
@@ -52,6 +57,8 @@ function readArguments(): Arguments {
     stores: values.stores === undefined ? undefined : integer("stores", values.stores, 1, 64),
     maxMemoryMb: integer("memory", values.memory, 64, 16_384),
     config: values.config,
+    regexpFallback: values["regexp-fallback"],
+    isUnsafeAllowed: values.unsafe,
     tls: tlsOf(values["tls-cert"], values["tls-key"]),
   };
 }
@@ -91,17 +98,15 @@ function parseArguments() {
         config: { type: "string" },
         "tls-cert": { type: "string" },
         "tls-key": { type: "string" },
+        "regexp-fallback": { type: "boolean", default: false },
         public: { type: "boolean", default: false },
+        unsafe: { type: "boolean", default: false },
         dev: { type: "boolean", default: false },
       },
     });
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : "bad arguments");
   }
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || host.startsWith("127.");
 }
 
 async function main(): Promise<void> {
@@ -115,10 +120,17 @@ async function main(): Promise<void> {
     console.log(
       `The root key of this data folder, shown once and kept in ${join(where.data, "root.key")}:\n\n  export DO_KEY=${host.rootKey}\n`,
     );
+  console.log(CONFINEMENT_WORDS[host.confinement]);
   console.log(`do is ready on ${host.url}`);
   endOnSignals(host, isDev);
   if (isDev) await restartOnChange(host, bundleDir);
 }
+
+const CONFINEMENT_WORDS = {
+  bubblewrap: "Code runs in bubblewrap: no network, no files but its own, an unprivileged user.",
+  user: "Code runs as an unprivileged user with bounds on memory and files; bubblewrap is not there or not allowed.",
+  limits: "Code runs as this user with bounds on memory and files; bubblewrap is not there or not allowed.",
+} as const;
 
 function endOnSignals(host: Host, isDev: boolean): void {
   const end = () => void (isDev ? host.stop() : host.drain()).then(() => process.exit(0));

@@ -1,13 +1,24 @@
 /** The folder of one run of the host: sockets and configurations. It goes when the host does. */
-import { chownSync, copyFileSync, chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, copyFileSync, chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { BUNDLE_FILES } from "./bundle.ts";
 
 /** Who owns what an untrusted process writes: its socket. */
 export interface Owner {
   readonly uid: number;
   readonly gid: number;
+}
+
+/** The temporary folder; for root, whose code runs as another user, one that others can pass through. */
+function parent(): string {
+  if (process.getuid?.() !== 0) return tmpdir();
+  return [tmpdir(), "/tmp"].find(isPassable) ?? tmpdir();
+}
+
+function isPassable(dir: string): boolean {
+  const isOpen = (statSync(dir).mode & 0o001) !== 0;
+  return isOpen && (dirname(dir) === dir || isPassable(dirname(dir)));
 }
 
 /**
@@ -18,7 +29,7 @@ export class RunFolder {
   readonly path: string;
 
   constructor() {
-    this.path = mkdtempSync(join(tmpdir(), "do-"));
+    this.path = mkdtempSync(join(parent(), "do-"));
     chmodSync(this.path, 0o711);
     this.#make("trusted", 0o700);
     this.#make("tools", 0o755);

@@ -128,6 +128,15 @@ export interface ExecutionSummary {
   endedAt?: string;
   outcome?: Outcome;
   usage?: Usage;
+  /** While it runs in a process of its own: which, and what it uses now. Without it, it waits or cannot be told. */
+  live?: LiveUsage;
+}
+
+export interface LiveUsage {
+  executor: string;
+  wallMs: number;
+  cpuMs: number;
+  memoryMb: number;
 }
 
 export interface ServiceCall {

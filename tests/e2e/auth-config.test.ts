@@ -6,6 +6,7 @@ beforeAll(async () => {
   host = await testHost({
     tiers: {
       gold: { extends: "tenant", concurrent: 3, perMinute: 40, tenantConcurrent: 5, tenantPerMinute: 60, limits: { cpuMs: 2_000 } },
+      busy: { extends: "tenant", concurrent: 12, tenantConcurrent: 12 },
       guest: { extends: "public", scopes: ["db:read", "executions:write"], perMinute: 15, tenantPerMinute: 20 },
     },
     anonymousTier: "guest",
@@ -60,16 +61,16 @@ describe("tiers of the configuration", () => {
   });
 
   it("concurrent admits exactly so many executions at once, and the next when one has ended", async () => {
-    const { key } = await newKey("busy", ["executions:*"], { tier: "internal" });
+    const { key } = await newKey("busy", ["executions:*"], { tier: "busy" });
     await host.ask("/auth");
     const run = (code: string) => host.execute({ code }, { authorization: `Bearer ${key}` });
-    // In tier internal: a hundred at a time.
-    const answers = await Promise.all(Array.from({ length: 110 }, () => run("await new Promise((r) => setTimeout(r, 1_500)); return 1")));
-    expect([count(answers, 200), count(answers, 429)]).toEqual([100, 10]);
+    // Those that wait for an executor count too.
+    const answers = await Promise.all(Array.from({ length: 18 }, () => run("await new Promise((r) => setTimeout(r, 1_000)); return 1")));
+    expect([count(answers, 200), count(answers, 429)]).toEqual([12, 6]);
     expect(await answers.find(({ status }) => status === 429)?.json()).toMatchObject({
       code: "LIMIT_EXCEEDED",
       reason: "CONCURRENT",
-      details: { most: 100 },
+      details: { most: 12 },
     });
     expect((await run("return 2")).status).toBe(200);
   });

@@ -33,7 +33,7 @@ describe("ps, logs and kill", () => {
 
     const listed = await doer(["ps"], { env });
     expect(listed).toMatchObject({ code: 0, stderr: "" });
-    expect(listed.stdout).toMatch(new RegExp(`^ID +STARTED +STATE +WALL +PRINCIPAL\n${id} +\\S+Z +running +root\n$`));
+    expect(listed.stdout).toMatch(new RegExp(`^ID +STARTED +STATE +WALL +CPU +MEMORY +WHERE +PRINCIPAL\n${id} +\\S+Z +running +\\d+ ms +\\d+ ms +\\d+ MB +executor-\\d+ +root\n$`));
 
     expect(await doer(["logs", id], { env })).toEqual({ code: 0, stdout: "log   started\nwarn  waiting\n", stderr: "" });
 
@@ -59,7 +59,7 @@ describe("ps, logs and kill", () => {
     await doer(["eval", "throw new Error('x')"], { env });
     const { code, stdout } = await doer(["ps", "--all"], { env });
     expect(code).toBe(0);
-    expect(stdout.split("\n")[1]).toMatch(/^exec_\S+ +\S+Z +threw +\d+ ms +root$/);
+    expect(stdout.split("\n")[1]).toMatch(/^exec_\S+ +\S+Z +threw +\d+ ms +\d+ ms +\d+ MB +root$/);
     const { items } = (await json("ps", "--all")) as Page<ExecutionSummary>;
     expect(items[0]).toMatchObject({ state: "ended", outcome: "threw" });
   });

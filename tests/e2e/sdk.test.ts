@@ -207,7 +207,7 @@ describe("executions", () => {
     expect(next.items[0]?.id).not.toBe(id);
     expect(await session.executions.get(id)).toMatchObject({ id, code: "return 'listed'", language: "ts", calls: [] });
     expect(await session.executions.cancel(id)).toEqual({ cancelled: false });
-    expect(await rejection(session.executions.get("exec/../../auth"))).toMatchObject({ code: "NOT_FOUND" });
+    expect(await rejection(session.executions.get("exec/../../auth"))).toMatchObject({ code: "INVALID_ARGUMENT" });
   });
 });
 

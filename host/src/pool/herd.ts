@@ -100,7 +100,7 @@ export class Herd {
     member.isAsked = true;
     const settledInMs = member.idleSinceMs + POOL_LIMITS.settleMs - this.#options.now();
     if (settledInMs > 0) await new Promise((resolve) => void setTimeout(resolve, settledInMs));
-    const isFree = await process.ping(POOL_LIMITS.pingMs).then(
+    const isFree = await process.ask("/", POOL_LIMITS.pingMs).then(
       () => true,
       () => false,
     );

@@ -42,6 +42,7 @@ export interface GuestLog {
 export interface LiveUsage {
   readonly executionId: string;
   readonly executor: string;
+  readonly wallMs: number;
   readonly cpuMs: number;
   readonly memoryMb: number;
 }

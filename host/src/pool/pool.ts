@@ -87,8 +87,9 @@ export class Pool {
       member.observe(this.#herd.usage(member));
       const { lease, seat } = member;
       if (!lease || !executionIds.has(lease.request.executionId)) return [];
-      const { request, cpuMs, peakMemoryMb: memoryMb } = lease;
-      return [{ executionId: request.executionId, executor: `${this.#options.name}-${seat}`, cpuMs, memoryMb }];
+      const { request, startedMs, cpuMs, peakMemoryMb: memoryMb } = lease;
+      const wallMs = this.#options.now() - startedMs;
+      return [{ executionId: request.executionId, executor: `${this.#options.name}-${seat}`, wallMs, cpuMs, memoryMb }];
     });
   }
 

@@ -13,6 +13,9 @@ export interface KeptOptions {
 
 const BACK_OFF_MS = 20;
 const MOST_BACK_OFF_MS = 5_000;
+const LOOK_EVERY_MS = 5_000;
+/** Far above what a statement may take before whoever sent it has the store ended. */
+const HUNG_MS = 60_000;
 /** A process that has served for so long starts again without delay. */
 const STEADY_MS = 10_000;
 
@@ -65,8 +68,10 @@ export class Kept {
     clearTimeout(timer);
   }
 
-  ping(timeoutMs: number): Promise<void> {
-    return this.#process ? this.#process.ping(timeoutMs) : Promise.reject(new Error("it is starting"));
+  /** @throws Error when it answers else than 200 within `timeoutMs` */
+  async ask(path: string, timeoutMs: number): Promise<void> {
+    if (!this.#process) throw new Error("it is being started");
+    await this.#process.ask(path, timeoutMs);
   }
 
   async #start(): Promise<void> {
@@ -75,7 +80,9 @@ export class Kept {
     const startedMs = performance.now();
     this.#process = process;
     this.#serving.resolve();
+    const watching = setInterval(() => void this.#look(process), LOOK_EVERY_MS).unref();
     void process.ended.then(({ code, signal }) => {
+      clearInterval(watching);
       this.#process = undefined;
       this.#serving = Promise.withResolvers();
       onEnd();
@@ -86,6 +93,17 @@ export class Kept {
       if (performance.now() - startedMs > STEADY_MS) this.#ends = 0;
       this.#startAgain();
     });
+  }
+
+  /** A process that cannot answer for so long answers nobody. */
+  async #look(process: WorkerdProcess): Promise<void> {
+    try {
+      await process.ask("/health", HUNG_MS);
+    } catch (error) {
+      if (this.#process !== process || this.#isStopping) return;
+      this.#options.log("error", "process-hung", { process: this.#options.name, why: error instanceof Error ? error.message : "" });
+      process.kill("SIGKILL");
+    }
   }
 
   #startAgain(): void {

@@ -1,11 +1,12 @@
 /** One workerd process: started, waited for, asked, ended. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { get } from "node:http";
+import { get, type IncomingMessage } from "node:http";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 
 export interface Exit {
   readonly code: number | null;
@@ -21,8 +22,8 @@ export interface WorkerdProcess {
   /** Settles when it is gone and all that it wrote is read. */
   readonly ended: Promise<Exit>;
   kill(signal: NodeJS.Signals): void;
-  /** Settles when its thread was free to answer. @throws Error when it has ended, or takes longer than `timeoutMs` */
-  ping(timeoutMs: number): Promise<void>;
+  /** Settles when it has answered 200. @throws Error when it has ended, answers else, or takes longer than `timeoutMs` */
+  ask(path: string, timeoutMs: number): Promise<void>;
 }
 
 export interface StartOptions {
@@ -54,9 +55,9 @@ export async function startWorkerd(options: StartOptions): Promise<WorkerdProces
   // Detached: Ctrl-C in a terminal goes to its whole group, and how workerd ends is for us to say.
   const child = spawn(command, args, { env, stdio: ["ignore", "pipe", "pipe", "pipe"], detached: true });
   let said = "";
-  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-    said = (said + text).slice(-MAX_SAID_CHARACTERS);
-    onError(text);
+  child.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
+    said = (said + chunk).slice(-MAX_SAID_CHARACTERS);
+    onError(chunk);
   });
   if (child.stdout) createInterface({ input: child.stdout }).on("line", onLine);
   // "close" comes when its outputs are read to their ends, "error" when there was nothing to start.
@@ -80,7 +81,7 @@ export async function startWorkerd(options: StartOptions): Promise<WorkerdProces
         // It has ended.
       }
     },
-    ping: (timeoutMs) => ping(socketPath, timeoutMs),
+    ask: (path, timeoutMs) => ask(socketPath, path, timeoutMs),
   };
 }
 
@@ -102,11 +103,11 @@ function innermost(pid: number): number {
   return inner ? innermost(Number(inner)) : pid;
 }
 
-function ping(socketPath: string, timeoutMs: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const request = get({ socketPath, path: "/", agent: false, timeout: timeoutMs }, (response) => {
-      response.resume().once("end", resolve).once("error", reject);
-    });
+async function ask(socketPath: string, path: string, timeoutMs: number): Promise<void> {
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    const request = get({ socketPath, path, agent: false, timeout: timeoutMs }, resolve);
     request.once("timeout", () => request.destroy(new Error(`no answer in ${timeoutMs} ms`))).once("error", reject);
   });
+  const body = await text(response);
+  if (response.statusCode !== 200) throw new Error(`it answered ${response.statusCode}: ${body}`);
 }

@@ -1,3 +1,4 @@
+import { checkHost, liveUsage } from "#seam";
 import { RpcTarget } from "cloudflare:workers";
 import * as z from "zod";
 import type {
@@ -5,6 +6,7 @@ import type {
   ExecutionRecord,
   ExecutionState,
   ExecutionSummary,
+  LiveUsage,
   Page,
   RpcEvent,
   ServiceName,
@@ -105,6 +107,7 @@ export class Session extends Services {
 
   /** Runs a trivial program, unrecorded, to see that code can run. @throws DoError UNAVAILABLE */
   static async tryExecutor(session: Session): Promise<void> {
+    await checkHost(session.#deps.env);
     const { executor, now } = session.#deps;
     const job = parseJob({ code: "return 1" }, policy(ROOT));
     const enter = () => executor.enter({ executionId: "ready", tenant: ROOT.tenant, depth: 0, limits: job.limits });
@@ -209,14 +212,16 @@ export class ExecutionsCapability extends RpcTarget {
       );
     }
     const { limit = 100, cursor, state } = parsed.data;
-    return (await this.#store("read")).list(limit, cursor, state);
+    const page = await (await this.#store("read")).list(limit, cursor, state);
+    return { ...page, items: await this.#withLive(page.items) };
   }
 
   /** @throws DoError NOT_FOUND */
   async get(id: string): Promise<ExecutionRecord> {
     const record = isExecutionId(id) ? await (await this.#store("read")).get(id) : undefined;
     if (!record) throw notFound();
-    return record;
+    const [live = record] = await this.#withLive([record]);
+    return live;
   }
 
   /** Ends a running execution; `cancelled` is false when it had ended by itself. @throws DoError NOT_FOUND */
@@ -224,6 +229,15 @@ export class ExecutionsCapability extends RpcTarget {
     const cancelled = isExecutionId(id) ? await (await this.#store("write")).cancel(id) : undefined;
     if (cancelled === undefined) throw notFound();
     return { cancelled };
+  }
+
+  async #withLive<T extends ExecutionSummary>(executions: readonly T[]): Promise<T[]> {
+    const running = executions.filter(({ state }) => state === "running").map(({ id }) => id);
+    const live = running.length > 0 ? await liveUsage(this.#env, running) : new Map<string, LiveUsage>();
+    return executions.map((execution) => {
+      const now = live.get(execution.id);
+      return now ? { ...execution, live: now } : execution;
+    });
   }
 
   /** The store, for who may; the call is counted. */

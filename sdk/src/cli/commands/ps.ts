@@ -24,10 +24,14 @@ export function addPs(program: Command, act: Act): void {
 
 function show(items: readonly ExecutionSummary[], isCut: boolean, isAll: boolean): void {
   if (items.length === 0) return toStderr(isAll ? "There are no executions." : "Nothing is running.");
-  toStdout(table(["ID", "STARTED", "STATE", "WALL", "PRINCIPAL"], items.map(row)));
+  toStdout(table(["ID", "STARTED", "STATE", "WALL", "CPU", "MEMORY", "WHERE", "PRINCIPAL"], items.map(row)));
   if (isCut) toStderr(`There are more than these ${items.length}.`);
 }
 
-function row({ id, startedAt, state, outcome, usage, principalId }: ExecutionSummary): string[] {
-  return [id, startedAt, outcome ?? state, usage ? `${Math.round(usage.wallMs)} ms` : "", principalId];
+/** Of one that has ended what it used, of one that runs what it uses now. */
+function row({ id, startedAt, state, outcome, usage, live, principalId }: ExecutionSummary): string[] {
+  const used = usage ?? live;
+  const inUnit = (value: number | undefined, unit: string) => (value === undefined ? "" : `${Math.round(value)} ${unit}`);
+  const figures = [inUnit(used?.wallMs, "ms"), inUnit(used?.cpuMs, "ms"), inUnit(used?.memoryMb, "MB")];
+  return [id, startedAt, outcome ?? state, ...figures, live?.executor ?? "", principalId];
 }

@@ -1,3 +1,4 @@
+import type { LiveUsage } from "../../../../sdk/src/types.ts";
 import type { DatabaseStub } from "../../../core-services/db/calls.ts";
 import { Stores, type StoreStub } from "../stores/stores.ts";
 import type { Executor } from "./executor.ts";
@@ -29,6 +30,11 @@ export function executorOf(env: Cloudflare.Env): Executor {
 export function databaseOf(env: Cloudflare.Env, tenant: string): DatabaseStub {
   const stubs = () => Array.from({ length: hostEnv(env).DO_STORES }, (_, i) => bound(env, `STORE_${i}`) as unknown as StoreStub);
   return (stores ??= new Stores(stubs(), supervisorOf(env))).database(tenant);
+}
+
+export async function liveUsage(env: Cloudflare.Env, executionIds: readonly string[]): Promise<ReadonlyMap<string, LiveUsage>> {
+  const usage = await supervisorOf(env).usage(executionIds);
+  return new Map(usage.map(({ executionId, ...live }) => [executionId, live]));
 }
 
 /** @throws DoError UNAVAILABLE */

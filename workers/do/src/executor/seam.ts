@@ -1,3 +1,4 @@
+import type { LiveUsage } from "../../../../sdk/src/types.ts";
 import type { DatabaseStub } from "../../../core-services/db/calls.ts";
 import type { Executor } from "./executor.ts";
 import { InProcessExecutor } from "./in-process.ts";
@@ -16,6 +17,11 @@ export function executorOf(env: Cloudflare.Env): Executor {
 /** A tenant's database. No other name leads to it. */
 export function databaseOf(env: Cloudflare.Env, tenant: string): DatabaseStub {
   return env.DATABASE.getByName(tenant);
+}
+
+/** What running executions use now: of code in this process it cannot be told apart. */
+export async function liveUsage(_env: Cloudflare.Env, _executionIds: readonly string[]): Promise<ReadonlyMap<string, LiveUsage>> {
+  return new Map();
 }
 
 /** Whether all that do needs beside code that runs is there. @throws DoError UNAVAILABLE */

@@ -104,7 +104,7 @@ const Verdict = z.object({
 });
 export type Verdict = z.infer<typeof Verdict>;
 
-const LiveUsage = z.object({ executionId: z.string(), executor: z.string(), cpuMs: z.number(), memoryMb: z.number() });
+const LiveUsage = z.object({ executionId: z.string(), executor: z.string(), wallMs: z.number(), cpuMs: z.number(), memoryMb: z.number() });
 export type LiveUsage = z.infer<typeof LiveUsage>;
 
 const Refusal = z.object({
