@@ -3,8 +3,10 @@
  * `--check` makes nothing and fails when a generated file is not what its sources say.
  */
 import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { spawnSync } from "node:child_process";
+import { join, relative } from "node:path";
 import { build, type Plugin } from "esbuild";
+import { enforcementTable } from "./enforcement.ts";
 
 const root = join(import.meta.dirname, "..");
 const guest = join(root, "workers/do/src/executor/guest");
@@ -51,12 +53,33 @@ async function generated(): Promise<string> {
   return `// Made by \`pnpm generate\` from the files in guest/. Do not edit.\n\n${constants.join("\n")}`;
 }
 
-const text = await generated();
-if (process.argv.includes("--check")) {
-  if ((await readFile(target, "utf8").catch(() => "")) !== text) {
-    console.error("workers/do/src/executor/guest.generated.ts is not what its sources say: run `pnpm generate`");
-    process.exit(1);
+/** The text between two markers of a document, made anew. */
+async function document(path: string, marker: string, made: string): Promise<string> {
+  const [begin, end] = [`<!-- made: ${marker} -->`, "<!-- end -->"];
+  const [before, rest] = (await readFile(path, "utf8")).split(begin);
+  if (before === undefined || rest === undefined) throw new Error(`${path} has no marker ${begin}`);
+  return `${before}${begin}\n\n${made}\n\n${rest.slice(rest.indexOf(end))}`;
+}
+
+/** As the formatter writes it, which lines up the columns of tables. */
+async function formatted(path: string, text: string): Promise<string> {
+  const oxfmt = join(root, "node_modules/.bin/oxfmt");
+  const { stdout, status, stderr } = spawnSync(oxfmt, ["--stdin-filepath", path], { input: text, encoding: "utf8", cwd: root });
+  if (status !== 0) throw new Error(`oxfmt: ${stderr}`);
+  return stdout;
+}
+
+const limits = join(root, "docs/limits.md");
+const files = new Map([
+  [target, await generated()],
+  [limits, await formatted(limits, await document(limits, "enforcement", enforcementTable()))],
+]);
+for (const [path, text] of files) {
+  const isSame = (await readFile(path, "utf8").catch(() => "")) === text;
+  if (isSame) continue;
+  if (!process.argv.includes("--check")) await writeFile(path, text);
+  else {
+    console.error(`${relative(root, path)} is not what its sources say: run \`pnpm generate\``);
+    process.exitCode = 1;
   }
-} else {
-  await writeFile(target, text);
 }

@@ -33,7 +33,11 @@ describe("ps, logs and kill", () => {
 
     const listed = await doer(["ps"], { env });
     expect(listed).toMatchObject({ code: 0, stderr: "" });
-    expect(listed.stdout).toMatch(new RegExp(`^ID +STARTED +STATE +WALL +CPU +MEMORY +WHERE +PRINCIPAL\n${id} +\\S+Z +running +\\d+ ms +\\d+ ms +\\d+ MB +executor-\\d+ +root\n$`));
+    expect(listed.stdout).toMatch(
+      new RegExp(
+        `^ID +STARTED +STATE +WALL +CPU +MEMORY +WHERE +PRINCIPAL\n${id} +\\S+Z +running +\\d+ ms +\\d+ ms +\\d+ MB +executor-\\d+ +root\n$`,
+      ),
+    );
 
     expect(await doer(["logs", id], { env })).toEqual({ code: 0, stdout: "log   started\nwarn  waiting\n", stderr: "" });
 

@@ -8,7 +8,7 @@ export const POOL_LIMITS = {
   runs: 2_000,
   /** An idle process above the least number is ended after this. */
   idleMs: 30_000,
-  /** After a run its context is ended; from here on another tenant may follow, once the thread answers. */
+  /** After a run its context is ended, and from here on another tenant may follow, once the thread answers. */
   settleMs: 5,
   pingMs: 1_000,
   /** Without anybody waiting for it, it is asked after this. */

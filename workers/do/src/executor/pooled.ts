@@ -3,6 +3,7 @@ import type { CompileFull } from "./compile/compile.ts";
 import type { Entry, Executor, Place, Program, Report } from "./executor.ts";
 import type { GuestHost, LogBatch } from "./guest/protocol.ts";
 import { parseReport } from "./report.ts";
+import { SETTLE_MS } from "./settle.ts";
 import type { Lease, Supervisor, Verdict } from "./supervisor.ts";
 
 interface ProcessStub {
@@ -76,9 +77,6 @@ async function connected<T extends ProcessStub>(stub: T, { isFirst }: Lease): Pr
   if (isFirst) await stub.alive().catch(() => undefined);
   return stub;
 }
-
-/** A run that was told to end, and did, is heard of within this. */
-const SETTLE_MS = 50;
 
 function after(ms: number): Promise<undefined> {
   return new Promise((resolve) => void setTimeout(() => resolve(undefined), ms));
