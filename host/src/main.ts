@@ -55,13 +55,21 @@ function parseArguments() {
   }
 }
 
+function readConfig(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    throw new UsageError(`--config ${file} cannot be read`);
+  }
+}
+
 function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || host.startsWith("127.");
 }
 
 async function main(): Promise<void> {
   const { isDev, config: configFile, ...where } = readArguments();
-  const config = configFile === undefined ? undefined : readFileSync(configFile, "utf8");
+  const config = configFile === undefined ? undefined : readConfig(configFile);
   const bundleDir = join(ROOT, "dist/host");
   await bundle(bundleDir);
   const host = await startHost({ ...where, bundleDir, rootKey: process.env["DO_ROOT_KEY"], config });
