@@ -109,9 +109,17 @@ function parseArguments() {
   }
 }
 
+function readConfig(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    throw new UsageError(`--config ${file} cannot be read`);
+  }
+}
+
 async function main(): Promise<void> {
   const { isDev, config: configFile, ...where } = readArguments();
-  const config = configFile === undefined ? undefined : readFileSync(configFile, "utf8");
+  const config = configFile === undefined ? undefined : readConfig(configFile);
   const bundleDir = join(ROOT, "dist/host");
   await bundle(bundleDir);
   const log = process.stderr.isTTY ? humanLog(console.error) : jsonLog(console.error, () => new Date());

@@ -3,6 +3,7 @@ export type { Binding } from "./binding.ts";
 export type { Execution } from "./execution.ts";
 export type { ExecuteOptions, Executions, ListExecutions, Session } from "./session.ts";
 export type { GenericService, Services } from "./services.ts";
+export type * from "./auth.ts";
 export type { DbService, DeleteOptions, Entity, EntityPage, ListOptions, QueryResult, SqlValue, UpsertOptions } from "./db.ts";
 export type { GuestContext, GuestDo } from "./guest.ts";
 export { DoError, isErrorCode, STATUS_BY_CODE, toDoError, type DoErrorOptions, type ErrorCode } from "./errors.ts";

@@ -1,3 +1,4 @@
+import type { AuthService } from "./auth.ts";
 import type { DbService } from "./db.ts";
 import type { Transport } from "./transport.ts";
 import { SERVICES, type ServiceName } from "./types.ts";
@@ -7,6 +8,7 @@ export type GenericService = Record<string, (...params: readonly unknown[]) => P
 
 /** The services that have types of their own; each of the others is a GenericService. */
 interface TypedServices {
+  auth: AuthService;
   db: DbService;
 }
 

@@ -1,6 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -129,7 +129,21 @@ describe("pnpm start", () => {
     expect(await once(child, "exit")).toEqual([0, null]);
   });
 
+  it("takes its configuration from a file, and does not start with one that is wrong", async () => {
+    const [good, bad] = [join(folder, "good.json"), join(folder, "bad.json")];
+    writeFileSync(good, JSON.stringify({ tiers: { internal: { concurrent: 7 } } }));
+    writeFileSync(bad, JSON.stringify({ tiers: { gold: {} } }));
+    const key = "do_root_of_the_configured_host_1";
+    const { url } = await start(["--port", "0", "--data", join(folder, "configured"), "--config", good], { DO_ROOT_KEY: key });
+    const who = await fetch(`${url}/auth`, { headers: { authorization: `Bearer ${key}` } });
+    expect(await who.json()).toMatchObject({ limits: { concurrent: 7 } });
+    const wrong = await start(["--port", "0", "--data", join(folder, "misconfigured"), "--config", bad], { DO_ROOT_KEY: key });
+    expect(wrong).toMatchObject({ url: undefined, output: expect.stringContaining("tiers.gold: extends must be one of") });
+    expect(wrong.child.exitCode).toBe(1);
+  });
+
   it.each([
+    [["--config", "nowhere.json"], "--config nowhere.json cannot be read"],
     [["--port", "70000"], "--port must be 0 to 65535"],
     [["--prot", "1"], "--prot"],
     [["--host", "example.com"], "--host must be an IP address"],

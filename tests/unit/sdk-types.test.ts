@@ -1,5 +1,6 @@
 import { describe, expectTypeOf, it } from "vitest";
 import type {
+  AuthService,
   DbService,
   Execution,
   ExecutionAnswer,
@@ -9,6 +10,7 @@ import type {
   Services,
   Session,
 } from "../../sdk/src/index.ts";
+import type { authDefinition } from "../../workers/core-services/auth/schema.ts";
 import type { dbDefinition } from "../../workers/core-services/db/schema.ts";
 import type { Implementation } from "../../workers/core-services/shared/method.ts";
 
@@ -36,10 +38,30 @@ describe("the types of db", () => {
   });
 });
 
+describe("the types of auth", () => {
+  type Auth = Implementation<typeof authDefinition>;
+
+  it("have the methods of its definition", () => {
+    expectTypeOf<keyof AuthService>().toEqualTypeOf<keyof Auth>();
+  });
+
+  it("have its parameters", () => {
+    expectTypeOf<{ [K in keyof Auth]: AllArguments<AuthService[K]> }>().toEqualTypeOf<{ [K in keyof Auth]: AllArguments<Auth[K]> }>();
+  });
+
+  it("have its results", () => {
+    // The definition's whoami names each limit; the SDK's own type of it does, too, in another way.
+    expectTypeOf<{ [K in Exclude<keyof Auth, "whoami">]: ReturnType<AuthService[K]> }>().toEqualTypeOf<{
+      [K in Exclude<keyof Auth, "whoami">]: ReturnType<Auth[K]>;
+    }>();
+  });
+});
+
 describe("a session", () => {
-  it("has the eight services, db with types and the others without", () => {
+  it("has the eight services, db and auth with types and the others without", () => {
     expectTypeOf<keyof Services>().toEqualTypeOf<ServiceName>();
     expectTypeOf<Session["db"]>().toEqualTypeOf<DbService>();
+    expectTypeOf<Session["auth"]>().toEqualTypeOf<AuthService>();
     expectTypeOf<Session["queue"]>().toEqualTypeOf<GenericService>();
   });
 

@@ -1,8 +1,11 @@
 import { Command, Option } from "commander";
 import manifest from "../../../package.json" with { type: "json" };
 import { actor } from "./act.ts";
+import { addAuth } from "./commands/auth.ts";
 import { addEval } from "./commands/eval.ts";
 import { addKill } from "./commands/kill.ts";
+import { addKeys } from "./commands/keys.ts";
+import { addLogin } from "./commands/login.ts";
 import { addLogs } from "./commands/logs.ts";
 import { addPs } from "./commands/ps.ts";
 import { addRun } from "./commands/run.ts";
@@ -26,6 +29,6 @@ export function createProgram(done: (code: ExitCode) => void): Command {
     .exitOverride()
     .configureOutput({ writeErr: () => {} });
   const act = actor(done);
-  for (const add of [addRun, addEval, addPs, addKill, addLogs, addWhoami]) add(program, act);
+  for (const add of [addRun, addEval, addPs, addKill, addLogs, addWhoami, addLogin, addKeys, addAuth]) add(program, act);
   return program;
 }

@@ -38,7 +38,8 @@ export function momentMs(moment: z.infer<typeof Moment>): number {
 
 /** A JSON object of the caller's own. */
 export const Meta = z
-  .record(z.string().max(64), z.json())
+  .record(z.string().max(64), z.unknown())
+  .refine((value) => z.json().safeParse(value).success, "must be JSON")
   .refine((value) => JSON.stringify(value).length <= 4_096, "must be at most 4096 characters as JSON");
 
 export const IdempotencyKey = z.string().min(1).max(255).optional();

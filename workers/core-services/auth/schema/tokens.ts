@@ -9,7 +9,8 @@ const Token = z.string().max(8_192);
 const Audience = z.string().min(1).max(2_048).meta({ description: "Who the token is for; default: this deployment" });
 const TtlSeconds = z.int().min(10).max(3_600).optional().meta({ description: "Default 900" });
 const Claims = z
-  .record(z.string().max(64), z.json())
+  .record(z.string().max(64), z.unknown())
+  .refine((claims) => z.json().safeParse(claims).success, "must be JSON")
   .refine((claims) => Object.keys(claims).every((name) => !RESERVED.includes(name)), `must not name ${RESERVED.join(", ")}`)
   .refine((claims) => JSON.stringify(claims).length <= 2_048, "must be at most 2048 characters as JSON");
 

@@ -20,7 +20,8 @@ export function keyService(deps: AuthDeps): Methods<KeyMethod> {
         permissions,
         environment,
         tier,
-        ownerId: ownerId ?? (actor.kind === "user" ? actor.id : undefined),
+        // Of a user of ours: one of another issuer is nobody here when their token is over.
+        ownerId: ownerId ?? (actor.id.startsWith("usr_") ? actor.id : undefined),
         createdBy: actor.id,
         expiresMs: expiresAt === undefined ? undefined : momentMs(expiresAt),
         meta,
