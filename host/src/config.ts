@@ -12,6 +12,7 @@ export interface WorkerdConfigOptions {
 /** Names here are those of wrangler.jsonc; a unique key names a folder of stored data and must never change. */
 const DURABLE_OBJECTS = [
   { binding: "DATABASE", className: "Database", uniqueKey: "do-database" },
+  { binding: "SQL_DATABASE", className: "SqlDatabase", uniqueKey: "do-sql-database" },
   { binding: "EXECUTIONS", className: "Executions", uniqueKey: "do-executions" },
 ] as const;
 

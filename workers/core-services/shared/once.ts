@@ -9,7 +9,7 @@ export interface OnceKey {
   bodyHash: string;
 }
 
-const KEEP_MS = 24 * 60 * 60 * 1_000;
+export const KEEP_MS = 24 * 60 * 60 * 1_000;
 
 export async function onceKey(key: string | undefined, method: string, body: unknown): Promise<OnceKey | undefined> {
   return key === undefined ? undefined : { key, bodyHash: await sha256(method, canonical(body)) };

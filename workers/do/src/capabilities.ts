@@ -1,9 +1,17 @@
 import { RpcTarget } from "cloudflare:workers";
+import * as z from "zod";
 import { dbDefinition } from "../../core-services/db/schema.ts";
 import { dbService } from "../../core-services/db/service.ts";
+import { databaseOf } from "../../core-services/db/tenant.ts";
 import { SERVICE_DEFINITIONS } from "../../core-services/services.ts";
 import { newId } from "../../core-services/shared/ids.ts";
-import { parseArguments, type Implementation, type Sendable, type ServiceDefinition } from "../../core-services/shared/method.ts";
+import {
+  parseArguments,
+  type Implementation,
+  type MethodDefinition,
+  type Sendable,
+  type ServiceDefinition,
+} from "../../core-services/shared/method.ts";
 import { SERVICES, type ServiceName } from "../../../sdk/src/types.ts";
 import { DoError, nearest, publicError } from "./errors.ts";
 import { allows, type Policy } from "./policy.ts";
@@ -53,20 +61,17 @@ export async function invoke(
       },
     );
   }
-  const { policy, principal, meter } = authority;
+  const { policy, meter } = authority;
   return meter.call(service, method, async () => {
     const args = parseArguments(service, method, found, sent);
-    const resource = found.resource?.(args) ?? "*";
-    if (!allows(policy.scopes, service, found.access, resource)) {
-      throw new DoError(
-        "PERMISSION_DENIED",
-        `Cannot call ${service}.${method}: it needs the scope ${service}:${found.access}:${resource}`,
-        {
-          reason: "MISSING_SCOPE",
-        },
-      );
+    const access = found.accessOf?.(args) ?? found.access;
+    const missing = [found.resource?.(args) ?? "*"].flat().find((resource) => !allows(policy.scopes, service, access, resource));
+    if (missing !== undefined) {
+      throw new DoError("PERMISSION_DENIED", `Cannot call ${service}.${method}: it needs the scope ${service}:${access}:${missing}`, {
+        reason: "MISSING_SCOPE",
+      });
     }
-    const handler = implementation(env, principal, service).get(method);
+    const handler = implementation(env, authority, service).get(method);
     if (!handler) throw new DoError("INTERNAL", `${service}.${method} is defined but not implemented`);
     try {
       return await handler(...args);
@@ -96,10 +101,12 @@ function openService(authority: Authority, service: ServiceName): ServiceDefinit
 }
 
 /** A Map: a method's name comes from outside, and an object has more names than its own. */
-function implementation(env: Cloudflare.Env, principal: Principal, service: ServiceName): Map<string, Handler> {
+function implementation(env: Cloudflare.Env, { principal, policy }: Authority, service: ServiceName): Map<string, Handler> {
   switch (service) {
-    case "db":
-      return handlers(dbService(env.DATABASE.getByName(principal.tenant), Date.now));
+    case "db": {
+      const { id, kind, tenant, tier } = principal;
+      return handlers(dbService(databaseOf(env, tenant), { id, kind, tier, scopes: policy.scopes }, Date.now));
+    }
     default:
       return new Map();
   }
@@ -140,16 +147,33 @@ function capabilityClass(definition: ServiceDefinition): new (call: Invoke) => R
           },
         });
       }
+      const ofCollection = Object.entries(definition.methods).filter(([, { params }]) => params[0]?.[0] === "collection");
+      if (ofCollection.length > 0) {
+        const Handle = handleClass(ofCollection.map(([method]) => method));
+        Object.defineProperty(this.prototype, "collection", {
+          value(this: Capability, name: unknown) {
+            return new Handle((method, args) => this.#call(method, [name, ...args]));
+          },
+        });
+      }
     }
   }
   return Capability;
 }
 
+/** The methods of one collection, without its name. Each call is a call of the service, with all that this means. */
+function handleClass(methods: readonly string[]): new (call: Invoke) => RpcTarget {
+  return capabilityClass({ name: "db", summary: "", methods: Object.fromEntries(methods.map((method) => [method, ANY_METHOD])) });
+}
+
+/** What a class needs to know of a method whose arguments are checked elsewhere. */
+const ANY_METHOD: MethodDefinition = { summary: "", access: "read", params: [], result: z.unknown() };
+
 const CLASSES: ReadonlyMap<ServiceName, new (call: Invoke) => RpcTarget> = new Map(
   [...SERVICE_DEFINITIONS].map(([name, definition]) => [name, capabilityClass(definition)]),
 );
 
-export type DbCapability = RpcTarget & ServiceStub<typeof dbDefinition>;
+export type DbCapability = RpcTarget & ServiceStub<typeof dbDefinition> & { collection(name: string): RpcTarget };
 
 /** The eight services as properties: what a Session, a guest's `env.DO` and a binding have in common. */
 export abstract class Services extends RpcTarget {

@@ -2,11 +2,12 @@
 declare namespace Cloudflare {
   interface GlobalProps {
     mainModule: typeof import("./index.ts");
-    durableNamespaces: "Database" | "Executions";
+    durableNamespaces: "Database" | "SqlDatabase" | "Executions";
   }
   interface Env {
     LOADER: WorkerLoader;
     DATABASE: DurableObjectNamespace<import("../../core-services/db/database.ts").Database>;
+    SQL_DATABASE: DurableObjectNamespace<import("../../core-services/db/sql-database.ts").SqlDatabase>;
     EXECUTIONS: DurableObjectNamespace<import("./executions/executions.ts").Executions>;
     /** Absent: every credential is refused. */
     DO_ROOT_KEY?: string;

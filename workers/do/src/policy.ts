@@ -2,6 +2,8 @@ import { DoError } from "../../../sdk/src/errors.ts";
 import { SERVICES, type Limits, type ServiceName, type WhoAmI } from "../../../sdk/src/types.ts";
 import type { Principal } from "./principal.ts";
 
+export { allows } from "../../core-services/shared/scopes.ts";
+
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
@@ -108,24 +110,6 @@ export function policy(principal: Principal): Policy {
     throw new DoError("PERMISSION_DENIED", `Cannot act: tier "${principal.tier}" is not defined`, { reason: "UNKNOWN_TIER" });
   }
   return { tier: principal.tier, ...tier };
-}
-
-/**
- * Whether one of `scopes` grants `action` of `service` on `resource`.
- * `*` stands for all, or for any run of characters at the end of a resource pattern: `db:read:orders/*`.
- */
-export function allows(scopes: readonly string[], service: ServiceName, action: string, resource: string): boolean {
-  return scopes.some((scope) => {
-    if (scope === "*") return true;
-    const [grantedService, grantedAction, ...pattern] = scope.split(":");
-    if (grantedService !== service) return false;
-    if (grantedAction !== "*" && grantedAction !== action) return false;
-    return pattern.length === 0 || matches(pattern.join(":"), resource);
-  });
-}
-
-function matches(pattern: string, resource: string): boolean {
-  return pattern.endsWith("*") ? resource.startsWith(pattern.slice(0, -1)) : resource === pattern;
 }
 
 /** What a caller may know of itself. */

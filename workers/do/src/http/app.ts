@@ -5,9 +5,12 @@ import { Session } from "../session.ts";
 import type { HttpEnv } from "./env.ts";
 import { HttpError, problem } from "./problem.ts";
 import { about } from "./routes/about.ts";
+import { d1 } from "./routes/d1.ts";
+import { db } from "./routes/db.ts";
 import { execute } from "./routes/execute.ts";
 import { executions } from "./routes/executions.ts";
 import { openapi } from "./routes/openapi.ts";
+import { rest } from "./routes/rest/rest.ts";
 import { rpc } from "./routes/rpc.ts";
 
 /** Read by anyone; every other route needs a principal. */
@@ -28,7 +31,10 @@ const app = new Hono<HttpEnv>()
   .route("/", openapi)
   .route("/", execute)
   .route("/", executions)
-  .route("/", rpc);
+  .route("/", rpc)
+  .route("/", db)
+  .route("/", d1)
+  .route("/", rest);
 
 /** The methods of each route, for those who ask with another. */
 const METHODS = methodsByPath();
