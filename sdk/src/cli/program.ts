@@ -1,6 +1,7 @@
 import { Command, Option } from "commander";
 import manifest from "../../../package.json" with { type: "json" };
 import { actor } from "./act.ts";
+import { addDb } from "./commands/db/db.ts";
 import { addEval } from "./commands/eval.ts";
 import { addKill } from "./commands/kill.ts";
 import { addLogs } from "./commands/logs.ts";
@@ -26,6 +27,6 @@ export function createProgram(done: (code: ExitCode) => void): Command {
     .exitOverride()
     .configureOutput({ writeErr: () => {} });
   const act = actor(done);
-  for (const add of [addRun, addEval, addPs, addKill, addLogs, addWhoami]) add(program, act);
+  for (const add of [addRun, addEval, addPs, addKill, addLogs, addWhoami, addDb]) add(program, act);
   return program;
 }
