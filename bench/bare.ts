@@ -1,4 +1,5 @@
-/** What do is compared with: the Worker Loader behind the least HTTP, in the same process. */
+/** What do is compared with, in the same process: the Worker Loader, and a Durable Object, behind the least HTTP. */
+import { PLAIN_DB } from "./plain-db.ts";
 
 export const BARE_FILE = "bare.js";
 
@@ -11,9 +12,11 @@ export default class extends WorkerEntrypoint {
 `;
 
 /** Plain JavaScript for workerd. A fresh isolate for each request, with no network and no environment. */
-export const BARE_WORKER = `const modules = { "main.js": ${JSON.stringify(ISOLATE)} };
+export const BARE_WORKER = `${PLAIN_DB}
+const modules = { "main.js": ${JSON.stringify(ISOLATE)} };
 export default {
   async fetch(request, env) {
+    if (new URL(request.url).pathname === "/plain") return plain(request, env);
     const code = async () => ({ compatibilityDate: "2026-08-01", mainModule: "main.js", modules, globalOutbound: null, env: {} });
     return new Response(String(await env.LOADER.get(null, code).getEntrypoint().run()));
   },
@@ -25,7 +28,9 @@ export function withBare(config: string, compatibilityDate: string): string {
   const service = `(name = "bare", worker = (
       modules = [(name = "${BARE_FILE}", esModule = embed "${BARE_FILE}")],
       compatibilityDate = "${compatibilityDate}",
-      bindings = [(name = "LOADER", workerLoader = ())],
+      bindings = [(name = "LOADER", workerLoader = ()), (name = "PLAIN", durableObjectNamespace = "Plain")],
+      durableObjectNamespaces = [(className = "Plain", uniqueKey = "bench-plain", enableSql = true)],
+      durableObjectStorage = (localDisk = "storage"),
       globalOutbound = "nowhere",
     )),`;
   const withService = insertAfter(config, "  services = [\n", `    ${service}\n`);

@@ -1,4 +1,4 @@
-/** `pnpm bench [cold] [compile] [memory] [throughput] [--quick]` */
+/** `pnpm bench [cold] [compile] [db] [memory] [throughput] [--quick]` */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, loadavg, tmpdir } from "node:os";
@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import { bundle } from "../host/src/bundle.ts";
 import { cold } from "./sections/cold.ts";
 import { compile } from "./sections/compile.ts";
+import { db } from "./sections/db.ts";
 import { memory } from "./sections/memory.ts";
 import { throughput } from "./sections/throughput.ts";
 import { startServer, workerdBinary, type Server } from "./server.ts";
@@ -14,6 +15,7 @@ import { startServer, workerdBinary, type Server } from "./server.ts";
 const SECTIONS = new Map<string, (server: Server, isQuick: boolean) => Promise<void>>([
   ["cold", cold],
   ["compile", compile],
+  ["db", db],
   ["memory", memory],
   ["throughput", throughput],
 ]);
