@@ -49,6 +49,26 @@ describe("changes", () => {
     }
   });
 
+  it("are kept for seven days, and a cursor that is older says so", async () => {
+    const tenant = newTenant();
+    const startMs = Date.now();
+    const at = (ms: number) => dbOf(tenant, { now: () => startMs + ms });
+    await at(0).insert("c", {}, { id: "old" });
+    await at(0).insert("c", {}, { id: "later" });
+    const { cursor } = await at(0).changes("c", { limit: 1 });
+    const week = 7 * 24 * 60 * 60 * 1_000;
+    const lines = Array.from({ length: 300 }, (_, n) => JSON.stringify({ id: `d${n}` })).join("\n");
+    const write = (ms: number) => at(ms).import(new Response(lines).body as ReadableStream<Uint8Array>, { collection: "other" });
+    await write(week);
+    expect((await at(week).changes("c", { since: cursor, limit: 1 })).items.map(({ id }) => id)).toEqual(["later"]);
+    await write(week + 1);
+    await expect((async () => at(week).changes("c", { since: cursor }))()).rejects.toMatchObject({
+      code: "PRECONDITION_FAILED",
+      reason: "CURSOR_EXPIRED",
+    });
+    await expect(at(week).watch("c", { since: cursor })).rejects.toMatchObject({ code: "PRECONDITION_FAILED" });
+  });
+
   it("a write that failed is no change", async () => {
     const run = inTenant();
     await run(

@@ -77,6 +77,31 @@ describe("backup and restore", () => {
     expect(problems).toEqual([200, 0]);
   });
 
+  it("lines that are longer than a row, of any characters, come back as they were", async () => {
+    const [from, to] = [newTenant(), newTenant()];
+    // In characters of two units, at every place where a piece could be cut.
+    await inTenant(from)(`await db.query("CREATE TABLE t (a TEXT, b BLOB)");
+      for (let n = 0; n < 3; n++) await db.query("INSERT INTO t VALUES (?, ?)", ["x".repeat(n) + "🐋".repeat(450_000), new Uint8Array(100_000).fill(n)]);
+      await db.query("INSERT INTO t VALUES (?, zeroblob(1900000))", ["\\u0001".repeat(90_000)]);
+      for (let n = 0; n < 3; n++) await db.insert("c", { a: "x".repeat(n) + "🐋".repeat(240_000) }, { id: "d" + n });`);
+    const sums = `return [(await db.query("SELECT length(a) AS a, substr(a, 3, 1) AS m, length(b) AS b FROM t")).rows, (await db.list("c")).items.map((d) => [d.id, Array.from(d.data.a).length, d.data.a.includes("\\uFFFD")])]`;
+    const before = await inTenant(from)(sums);
+    await dbOf(to).restore(streamOf(await text(await dbOf(from).backup())));
+    expect(await inTenant(to)(sums)).toEqual(before);
+  });
+
+  it("an export that is imported keeps the time to live, and leaves out what is over", async () => {
+    const [from, to] = [newTenant(), newTenant()];
+    const startMs = Date.now() + 3_600_000;
+    const at = (tenant: string, ms: number) => dbOf(tenant, { now: () => startMs + ms });
+    await at(from, 0).insert("c", {}, { id: "short", ttlSeconds: 10 });
+    await at(from, 0).insert("c", {}, { id: "long", ttlSeconds: 20 });
+    const file = await text(await at(from, 10_000).export({}));
+    await at(to, 10_000).import(streamOf(file), {});
+    expect((await at(to, 19_999).list("c", {})).items.map(({ id }) => id)).toEqual(["long"]);
+    expect((await at(to, 20_000).list("c", {})).items).toEqual([]);
+  });
+
   it.each([
     ["nothing", "", "has no end"],
     ["an export", '{"type":"header","format":"do.export","version":1}', "line 1"],

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { inTenant } from "./support.ts";
+import { newTenant } from "../support.ts";
+import { dbOf, inTenant } from "./support.ts";
 
 const PEOPLE = `await Promise.all([
   ["ada", { name: "Ada", age: 36, city: { name: "London" }, tags: ["math", "poetry"], active: true }],
@@ -226,5 +227,46 @@ describe("a collection's handle", () => {
     expect(await run(code)).toEqual(["Ada", 1]);
     expect(await run(`return db.collection("1").get("x")`)).toMatchObject({ code: "INVALID_ARGUMENT" });
     expect(await run(`return db.collection("users").query("SELECT 1").catch((e) => e.name)`)).toBe("TypeError");
+  });
+});
+
+describe("answers that would be too large", () => {
+  const PAD = `const pad = input.repeat(300_000); for (let n = 0; n < 40; n++) await db.upsert("big", "d" + n, { pad, n })`;
+
+  it.each(["x", "☃"])("of %s: pages end early, what cannot end early is refused", async (character) => {
+    const run = inTenant();
+    await run(PAD, character);
+    const all = `let n = 0, pages = 0, cursor; do { const page = await db.list("big", { cursor }); n += page.items.length; pages++; cursor = page.cursor } while (cursor); return [n, pages > 1]`;
+    // Written as they are, forty times 300,000 characters fit when each is a byte, and do not when each is two.
+    expect(await run(all)).toEqual([40, character === "☃"]);
+    const feed = `let n = 0, since; for (;;) { const page = await db.changes("big", { since }); if (page.items.length === 0) return n; n += page.items.length; since = page.cursor }`;
+    expect(await run(feed)).toBe(40);
+    const few = `return (await db.getMany("big", Array.from({ length: 20 }, (_, n) => "d" + n))).length`;
+    expect(await run(few)).toBe(20);
+    const many = `return db.getMany("big", Array.from({ length: 1000 }, (_, n) => "d" + (n % 40)))`;
+    expect(await run(many)).toMatchObject({ code: "TOO_LARGE" });
+    const patched = `return db.atomic({ mutations: Array.from({ length: 200 }, (_, n) => ({ op: "patch", collection: "big", id: "d" + (n % 40), patch: { n } })) })`;
+    expect(await run(patched)).toMatchObject({ code: "TOO_LARGE" });
+    expect(await run(`return (await db.get("big", "d0")).version`)).toBe(1);
+    expect(await run(`return (await db.aggregate("big", { groupBy: ["n"], metrics: { n: "count" } })).length`)).toBe(40);
+    await run(
+      `await db.patchMany("big", {}, { same: 1 }); for (let n = 0; n < 40; n++) await db.patch("big", "d" + n, { pad: null, key: n + input.repeat(300_000) })`,
+      character,
+    );
+    const groups = `return db.aggregate("big", { groupBy: ["key", "n", "same"], metrics: { low: { min: "key" }, high: { max: "key" } } }).then((r) => r.length)`;
+    expect(await run(groups)).toMatchObject({ code: "TOO_LARGE" });
+    // Nothing stays locked.
+    expect(await run(`return db.dropCollection("big")`)).toEqual({ dropped: true });
+  });
+});
+
+describe("idempotency keys", () => {
+  it("are a principal's own", async () => {
+    const tenant = newTenant();
+    const [ada, eve] = [dbOf(tenant, { id: "ada" }), dbOf(tenant, { id: "eve" })];
+    const options = { id: "x", idempotencyKey: "k" };
+    await ada.insert("c", { n: 1 }, options);
+    expect((await ada.insert("c", { n: 1 }, options)).version).toBe(1);
+    await expect(eve.insert("c", { n: 1 }, options)).rejects.toMatchObject({ code: "CONFLICT", reason: "EXISTS" });
   });
 });

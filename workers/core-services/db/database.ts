@@ -21,6 +21,7 @@ import {
   type ListPage,
   type SearchOptions,
 } from "./documents/reads.ts";
+import { AnswerSize, wireSize } from "./size.ts";
 import { Writes, type Mutation, type Written } from "./documents/writes.ts";
 import { FEED_LIMITS } from "./limits.ts";
 
@@ -48,6 +49,7 @@ export interface Imported {
   collection: string;
   id: string;
   data: Data;
+  ttlSeconds?: number | undefined;
 }
 
 const EXPIRED_AT_ONCE = 1_000;
@@ -80,7 +82,12 @@ export class Database extends DurableObject {
   }
 
   getMany(collection: string, ids: string[], fields: string[] | undefined, { caller, nowMs }: Call): (Entity | null)[] {
-    return ids.map((id) => this.#reads.get(collection, id, caller, nowMs, fields));
+    const size = new AnswerSize();
+    return ids.map((id) => {
+      const entity = this.#reads.get(collection, id, caller, nowMs, fields);
+      if (entity) size.demand(sizeOf(entity), "documents");
+      return entity;
+    });
   }
 
   list(collection: string, options: ListOptions, { caller, nowMs }: Call): ListPage {
@@ -107,7 +114,12 @@ export class Database extends DurableObject {
   atomic(checks: Check[], mutations: Mutation[], call: Call): Promise<(Entity | null)[]> {
     return this.#transaction(call, () => {
       for (const check of checks) this.#check(check, call);
-      return mutations.map((mutation) => entityOf(mutation, this.#writes.apply(mutation, call.caller, call.nowMs)));
+      const size = new AnswerSize();
+      return mutations.map((mutation) => {
+        const entity = entityOf(mutation, this.#writes.apply(mutation, call.caller, call.nowMs));
+        if (entity) size.demand(sizeOf(entity), "documents");
+        return entity;
+      });
     });
   }
 
@@ -179,16 +191,18 @@ export class Database extends DurableObject {
   }
 
   /** Where the feed is, and which collections a copy has to read. */
-  copyStart(): { since: number; collections: { name: string; definition: Definition }[] } {
-    return { since: this.#feed.newest, collections: this.#catalog.all().map(({ name, definition }) => ({ name, definition })) };
+  copyStart(): { since: number; collections: string[] } {
+    return { since: this.#feed.newest, collections: this.#catalog.all().map(({ name }) => name) };
   }
 
   copyDocuments(collection: string, after: number): CopyPage {
     return this.#copies.documents(collection, after);
   }
 
+  /** The last page has the definitions, too: they are of the moment of the last change. */
   copyChanges(since: number): CopyPage {
-    return this.#copies.changes(since);
+    const page = this.#copies.changes(since);
+    return page.next === undefined ? { ...page, text: page.text + this.#copies.definitions().text } : page;
   }
 
   stage(run: string, n: number, text: string): void {
@@ -265,6 +279,10 @@ export class Database extends DurableObject {
       details: { collection, id, version: is },
     });
   }
+}
+
+function sizeOf({ data }: Entity): number {
+  return wireSize(JSON.stringify(data));
 }
 
 function entityOf(mutation: Mutation, { entity }: Written): Entity | null {

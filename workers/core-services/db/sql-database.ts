@@ -5,6 +5,7 @@ import type { SqlValue } from "./sql/cells.ts";
 import { dumpOf, undump, type SqlLine } from "./sql/dump.ts";
 import { onceKept } from "./sql/keep.ts";
 import { asSqlError, resultBudget, Runner, type Mode, type Query, type QueryResult } from "./sql/run.ts";
+import { linesOfPieces } from "./streams/lines.ts";
 import { splitStatements } from "./sql/statement.ts";
 
 export interface QueryCall extends Query {
@@ -43,7 +44,7 @@ export interface Explanation {
   tablesWritten: string[];
 }
 
-const DUMP_PAGE_CHARACTERS = 4 * 1024 * 1024;
+const DUMP_PAGE_CHARACTERS = 1024 * 1024;
 const DUMP_KEPT_MS = 60_000;
 
 /**
@@ -157,15 +158,13 @@ export class SqlDatabase extends DurableObject {
         throw new DoError("CONFLICT", "Cannot restore: another restore has begun meanwhile", { reason: "RESTORE_REPLACED" });
       this.#sql.exec("PRAGMA defer_foreign_keys = ON");
       this.#dropAll();
-      for (const [name, text] of staged) {
-        for (const json of text.split("\n").filter(Boolean)) {
-          const line = JSON.parse(json) as SqlLine;
-          if (line.type === "sql") this.#runner.check(line.sql);
-          asSqlError(() => undump(this.#sql, line));
-          if (line.type === "row") rows++;
-        }
-        kv.delete(name);
+      for (const json of linesOfPieces(staged.map(([, text]) => text))) {
+        const line = JSON.parse(json) as SqlLine;
+        if (line.type === "sql") this.#runner.check(line.sql);
+        asSqlError(() => undump(this.#sql, line));
+        if (line.type === "row") rows++;
       }
+      for (const [name] of staged) kv.delete(name);
       kv.put("migrations", migrations);
     });
     return { tables: this.stats().tables, rows };

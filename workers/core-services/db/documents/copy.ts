@@ -4,6 +4,7 @@ import { redefine } from "./define.ts";
 import type { Definition } from "./definition.ts";
 import type { Data, Row } from "./entity.ts";
 import type { Feed } from "./feed.ts";
+import { linesOfPieces } from "../streams/lines.ts";
 import { dropSearch } from "./search.ts";
 import type { Writes } from "./writes.ts";
 
@@ -79,6 +80,12 @@ export class Copies {
     );
   }
 
+  /** After the last change, and in the same breath: nothing can come between. */
+  definitions(): CopyPage {
+    const lines = this.#catalog.all().map(({ name, definition }): Line => ({ type: "collection", name, definition }));
+    return { text: lines.map((line) => `${JSON.stringify(line)}\n`).join(""), documents: 0 };
+  }
+
   /** As it is now: a later change of the same document comes again. */
   #current(name: string, id: string | undefined): Line | undefined {
     const collection = this.#catalog.find(name);
@@ -100,10 +107,13 @@ export class Copies {
     for (const collection of this.#catalog.all()) dropCollection(this.#sql, this.#catalog, this.#feed, collection, nowMs);
     // Last, because pages that were read one after the other may hold one unique value twice before the changes are in.
     const definitions = new Map<string, Definition>();
-    for (const { text } of this.#sql.exec<{ text: string }>("SELECT text FROM staged WHERE run = ? ORDER BY n", run)) {
-      for (const line of text.split("\n")) if (line !== "") this.#put(JSON.parse(line) as Line, definitions, nowMs);
-    }
+    const staged = this.#sql.exec<{ text: string }>("SELECT text FROM staged WHERE run = ? ORDER BY n", run);
+    for (const line of linesOfPieces(texts(staged))) this.#put(JSON.parse(line) as Line, definitions, nowMs);
     for (const [name, definition] of definitions) redefine(this.#sql, this.#catalog, name, definition, nowMs);
+    // A collection that was dropped while the backup was taken has documents in its first pages, and no definition at its end.
+    for (const collection of this.#catalog.all().filter(({ name }) => !definitions.has(name))) {
+      dropCollection(this.#sql, this.#catalog, this.#feed, collection, nowMs);
+    }
     this.#sql.exec("DELETE FROM staged");
     const collections = this.#catalog.all();
     const documents = collections.reduce(
@@ -140,16 +150,19 @@ function pageOf(from: number, read: (seq: number) => { seq: number; line: Line }
   let next = from;
   for (;;) {
     const rows = read(next);
-    for (const { line } of rows) {
+    for (const { seq, line } of rows) {
       const text = `${JSON.stringify(line)}\n`;
       lines.push(text);
       size += text.length;
+      next = seq;
+      if (size >= PAGE_CHARACTERS) return { text: lines.join(""), documents: lines.length, next };
     }
-    next = rows.at(-1)?.seq ?? next;
-    const page = { text: lines.join(""), documents: lines.length };
-    if (rows.length < ROWS_AT_ONCE) return page;
-    if (size >= PAGE_CHARACTERS) return { ...page, next };
+    if (rows.length < ROWS_AT_ONCE) return { text: lines.join(""), documents: lines.length };
   }
+}
+
+function* texts(rows: Iterable<{ text: string }>): Generator<string> {
+  for (const { text } of rows) yield text;
 }
 
 export function dropCollection(sql: SqlStorage, catalog: Catalog, feed: Feed, collection: Collection, nowMs: number): void {

@@ -1,5 +1,5 @@
 import { DoError } from "../../../../sdk/src/errors.ts";
-import { DB_LIMITS, SEARCH_LIMITS } from "../limits.ts";
+import { SEARCH_LIMITS } from "../limits.ts";
 import type { Caller } from "./caller.ts";
 import type { Catalog, Collection } from "./catalog.ts";
 import { toEntity, type Data, type Entity, type Row } from "./entity.ts";
@@ -9,6 +9,7 @@ import { afterCursor, encodeCursor, nameOfList, orderBy, parseOrder, placeColumn
 import { fieldOf, valueAt } from "./path.ts";
 import { ruleFor } from "./rules.ts";
 import { similarity, toFuzzyMatch, toMatch } from "./search.ts";
+import { AnswerSize, tooLarge, wireSize } from "../size.ts";
 import { allOf, fragment, type Fragment } from "./sql.ts";
 
 export interface ListOptions {
@@ -145,10 +146,20 @@ export class Reads {
       ...visible.params,
       limit,
     );
-    return rows.toArray().map((row) => ({
-      key: Object.fromEntries(groups.map(({ field, as }) => [field, JSON.parse(textIn(row[as]) || "null") as unknown])),
-      metrics: Object.fromEntries(measured.map(({ label, as }) => [label, (row[as] ?? null) as string | number | null])),
-    }));
+    const size = new AnswerSize();
+    const found: Group[] = [];
+    let isOver = false;
+    // To its end: a statement that has not ended locks its tables.
+    for (const row of rows) {
+      isOver ||= !size.fits(Object.values(row).reduce<number>((sum, cell) => sum + wireSize(textIn(cell)), 0));
+      if (isOver) continue;
+      found.push({
+        key: Object.fromEntries(groups.map(({ field, as }) => [field, JSON.parse(textIn(row[as]) || "null") as unknown])),
+        metrics: Object.fromEntries(measured.map(({ label, as }) => [label, (row[as] ?? null) as string | number | null])),
+      });
+    }
+    if (isOver) throw tooLarge("groups");
+    return found;
   }
 
   /** @throws DoError UNSUPPORTED when the collection has nothing to search */
@@ -182,12 +193,11 @@ export class Reads {
     );
     const found = fuzzy ? nearest(rows, query, collection).slice(offset, offset + limit + 1) : rows;
     const hits: Hit[] = [];
-    let size = 0;
+    const size = new AnswerSize();
     let isMore = false;
     // To its end: a statement that has not ended locks its tables.
     for (const row of found) {
-      size += row.data.length;
-      isMore ||= hits.length === limit || (size > DB_LIMITS.resultBytes && hits.length > 0);
+      isMore ||= hits.length === limit || !size.fits(2 * wireSize(row.data));
       if (isMore) continue;
       const hit: Hit = { ...toEntity(row, fields), score: fuzzy ? row.rank : -row.rank };
       hits.push(marked === "" ? hit : { ...hit, highlights: highlightsOf(row, definition.fields, highlight ?? true) });
@@ -204,11 +214,10 @@ export class Reads {
     const rule = ruleFor(collection?.definition ?? {}, "read", caller);
     const visible = allOf([rule, filter, ...(id === undefined ? [] : [fragment("d.id = ?", id)])]);
     const items: Change[] = [];
-    let size = 0;
+    const size = new AnswerSize();
     let isWhole = true;
     for (const row of this.#feed.read(name, since, until, visible, limit)) {
-      size += row.data.length;
-      isWhole &&= size <= DB_LIMITS.resultBytes || items.length === 0;
+      isWhole &&= size.fits(wireSize(row.data));
       if (!isWhole) continue;
       const { op, version, updated_ms, data } = row;
       const change: Change = {
@@ -244,12 +253,11 @@ function pageOf(
 ): ListPage {
   const items: Entity[] = [];
   let last: Row | undefined;
-  let size = 0;
+  const size = new AnswerSize();
   let isMore = false;
   // To its end: a statement that has not ended locks its tables.
   for (const row of rows) {
-    size += row.data.length;
-    isMore ||= last !== undefined && (items.length === limit || size > DB_LIMITS.resultBytes);
+    isMore ||= items.length === limit || !size.fits(wireSize(row.data));
     if (isMore) continue;
     items.push(toEntity(row, fields));
     last = row;

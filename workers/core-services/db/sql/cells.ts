@@ -1,4 +1,5 @@
 import { DoError } from "../../../../sdk/src/errors.ts";
+import { wireSize } from "../size.ts";
 import { DB_LIMITS } from "../limits.ts";
 
 /** One bound value or cell. Integers beyond 2^53 travel as bigint, never rounded. */
@@ -41,10 +42,10 @@ function isAmbiguous(value: unknown): value is number {
   return typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) <= 2 ** 63;
 }
 
-/** About the bytes of a row, three for a character at most. */
+/** The bytes of a row on its way. */
 export function sizeOf(cells: readonly SqlStorageValue[]): number {
   return cells.reduce<number>(
-    (sum, cell) => sum + (typeof cell === "string" ? cell.length : cell instanceof ArrayBuffer ? cell.byteLength : 8),
+    (sum, cell) => sum + (typeof cell === "string" ? wireSize(cell) : cell instanceof ArrayBuffer ? cell.byteLength : 8),
     0,
   );
 }

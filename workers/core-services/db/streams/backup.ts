@@ -29,7 +29,7 @@ const DocumentLine = z.discriminatedUnion("type", [
 const Migrated = z.strictObject({ type: z.literal("migrations"), migrations: z.array(Applied) });
 const End = z.strictObject({ type: z.literal("end"), lines: z.int() });
 
-/** Of the pieces in which a restore keeps lines until the file has ended. */
+/** Of the pieces in which a restore keeps the file until it has ended: a row holds 2 MB, and a line may be longer. */
 const PIECE_CHARACTERS = 500_000;
 
 /**
@@ -40,9 +40,7 @@ export async function* backupOf({ documents, tables }: TenantDatabase, nowMs: nu
   yield line({ type: "header", format: FORMAT, version: 1, at: new Date(nowMs).toISOString() });
   let lines = 0;
   const { since, collections } = await documents.copyStart();
-  for (const { name, definition } of collections) {
-    lines++;
-    yield line({ type: "collection", name, definition });
+  for (const name of collections) {
     for await (const { text, documents: n } of documentPages(documents, name)) {
       lines += n;
       yield text;
@@ -112,32 +110,36 @@ export async function restoreFrom(
 /** Sends lines on in pieces. */
 class Stage {
   readonly #send: (n: number, text: string) => PromiseLike<void>;
-  #lines: string[] = [];
-  #size = 0;
+  #text = "";
   #pieces = 0;
 
   constructor(send: (n: number, text: string) => PromiseLike<void>) {
     this.#send = send;
   }
 
-  async add(text: string): Promise<void> {
-    this.#lines.push(text);
-    this.#size += text.length;
-    if (this.#size >= PIECE_CHARACTERS) await this.#flush();
+  async add(next: string): Promise<void> {
+    this.#text += `${next}\n`;
+    while (this.#text.length >= PIECE_CHARACTERS) await this.#flush(pieceEnd(this.#text));
   }
 
   /** @returns how many pieces there are */
   async end(): Promise<number> {
     // Also when there is nothing: the first piece clears what an earlier restore left.
-    if (this.#lines.length > 0 || this.#pieces === 0) await this.#flush();
+    if (this.#text !== "" || this.#pieces === 0) await this.#flush(this.#text.length);
     return this.#pieces;
   }
 
-  async #flush(): Promise<void> {
-    await this.#send(this.#pieces++, this.#lines.join("\n"));
-    this.#lines = [];
-    this.#size = 0;
+  async #flush(end: number): Promise<void> {
+    const piece = this.#text.slice(0, end);
+    this.#text = this.#text.slice(end);
+    await this.#send(this.#pieces++, piece);
   }
+}
+
+/** Not between the two halves of a character, which SQLite would not keep. */
+function pieceEnd(text: string): number {
+  const last = text.charCodeAt(PIECE_CHARACTERS - 1);
+  return last >= 0xd800 && last <= 0xdbff ? PIECE_CHARACTERS - 1 : PIECE_CHARACTERS;
 }
 
 function line(value: unknown): string {

@@ -20,8 +20,11 @@ async function* exportDocuments(
   const { collections } = await documents.copyStart();
   yield `${JSON.stringify({ type: "header", format: "do.export", version: 1, at: new Date(nowMs).toISOString() })}\n`;
   let count = 0;
-  for (const { name, definition } of collections.filter((collection) => wanted === undefined || wanted.includes(collection.name))) {
-    yield `${JSON.stringify({ type: "collection", name, definition })}\n`;
+  for (const name of collections.filter((collection) => wanted === undefined || wanted.includes(collection))) {
+    const info = await documents.describe(name);
+    // Dropped meanwhile.
+    if (!info) continue;
+    yield `${JSON.stringify({ type: "collection", name, definition: info.definition })}\n`;
     for await (const { text, documents: n } of documentPages(documents, name)) {
       count += n;
       yield text;

@@ -13,7 +13,7 @@ const ImportLine = z.discriminatedUnion("type", [
   z.object({ type: z.literal("header") }),
   z.object({ type: z.literal("end") }),
   z.object({ type: z.literal("collection"), name: CollectionName, definition: Definition }),
-  z.object({ type: z.literal("document"), collection: CollectionName, id: Id, data: DataShape }),
+  z.object({ type: z.literal("document"), collection: CollectionName, id: Id, data: DataShape, expiresAt: z.iso.datetime().optional() }),
 ]);
 
 const DOCUMENTS_AT_ONCE = 500;
@@ -60,7 +60,11 @@ export async function importFrom(
       await flush(n);
       await documents.define(line.name, line.definition, call);
     } else if (line.type === "document") {
-      piece.push({ collection: line.collection, id: line.id, data: line.data });
+      const leftMs = line.expiresAt === undefined ? undefined : Date.parse(line.expiresAt) - call.nowMs;
+      // Its time was over before it came here.
+      if (leftMs !== undefined && leftMs <= 0) continue;
+      const ttl = leftMs === undefined ? {} : { ttlSeconds: Math.ceil(leftMs / 1_000) };
+      piece.push({ collection: line.collection, id: line.id, data: line.data, ...ttl });
       size += text.length;
       if (piece.length >= DOCUMENTS_AT_ONCE || size >= CHARACTERS_AT_ONCE) await flush(n);
     }
