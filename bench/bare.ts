@@ -1,7 +1,8 @@
-/** What do is compared with: the Worker Loader behind the least HTTP, in one plain workerd. */
-import { writeFileSync } from "node:fs";
+/** What do is compared with: the Worker Loader, and a Durable Object, behind the least HTTP, in one plain workerd. */
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { binding, config, worker } from "../host/src/config/capnp.ts";
+import { binding, config, disk, worker } from "../host/src/config/capnp.ts";
+import { PLAIN_DB } from "./plain-db.ts";
 
 const ISOLATE = `import { WorkerEntrypoint } from "cloudflare:workers";
 export default class extends WorkerEntrypoint {
@@ -12,9 +13,11 @@ export default class extends WorkerEntrypoint {
 `;
 
 /** Plain JavaScript for workerd. A fresh isolate for each request, with no network and no environment. */
-const BARE_WORKER = `const modules = { "main.js": ${JSON.stringify(ISOLATE)} };
+const BARE_WORKER = `${PLAIN_DB}
+const modules = { "main.js": ${JSON.stringify(ISOLATE)} };
 export default {
   async fetch(request, env) {
+    if (new URL(request.url).pathname === "/plain") return plain(request, env);
     const code = async () => ({ compatibilityDate: "2026-08-01", mainModule: "main.js", modules, globalOutbound: null, env: {} });
     return new Response(String(await env.LOADER.get(null, code).getEntrypoint().run()));
   },
@@ -26,10 +29,12 @@ export function writeBare(folder: string): string {
   writeFileSync(join(folder, "bare.js"), BARE_WORKER);
   const main = worker({
     modules: ['(name = "bare.js", esModule = embed "bare.js")'],
-    bindings: [binding("LOADER", "workerLoader = ()")],
-    durableObjects: [],
+    bindings: [binding("LOADER", "workerLoader = ()"), binding("PLAIN", 'durableObjectNamespace = "Plain"')],
+    durableObjects: [{ className: "Plain", uniqueKey: "bench-plain" }],
   });
+  const storage = join(folder, "bare-storage");
+  mkdirSync(storage);
   const path = join(folder, "bare.capnp");
-  writeFileSync(path, config({ main, services: [], isRpc: false, v8Flags: [] }));
+  writeFileSync(path, config({ main, services: [disk(storage)], isRpc: false, v8Flags: [] }));
   return path;
 }

@@ -1,4 +1,4 @@
-/** `pnpm bench [cold] [compile] [memory] [throughput] [auth] [--quick]` */
+/** `pnpm bench [cold] [compile] [memory] [throughput] [auth] [db] [--quick]` */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, loadavg, tmpdir } from "node:os";
@@ -8,6 +8,7 @@ import { bundle } from "../host/src/bundle.ts";
 import { auth } from "./sections/auth.ts";
 import { cold } from "./sections/cold.ts";
 import { compile } from "./sections/compile.ts";
+import { db } from "./sections/db.ts";
 import { memory } from "./sections/memory.ts";
 import { throughput } from "./sections/throughput.ts";
 import { workerdBinary } from "../host/src/process/workerd.ts";
@@ -16,6 +17,7 @@ import { startServer, type Server } from "./server.ts";
 const SECTIONS = new Map<string, (server: Server, isQuick: boolean) => Promise<void>>([
   ["cold", cold],
   ["compile", compile],
+  ["db", db],
   ["memory", memory],
   ["throughput", throughput],
   ["auth", auth],

@@ -11,6 +11,6 @@ const visits = (before?.data.visits ?? 0) + 1;
 // Only over what was read: two visits at once do not count as one.
 await db.upsert("guests", name, { visits }, { ifVersion: before?.version ?? 0 });
 
-const { rows } = await db.query("SELECT count(*) AS guests FROM documents WHERE collection = ?", ["guests"]);
+const { count } = await db.count("guests");
 console.log(`visit ${visits} of ${name}`);
-return { name, visits, guests: rows[0].guests };
+return { name, visits, guests: count };

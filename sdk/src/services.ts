@@ -16,12 +16,24 @@ interface TypedServices {
 export type Services = { readonly [K in ServiceName]: K extends keyof TypedServices ? TypedServices[K] : GenericService };
 
 export function servicesOver(transport: Transport): Services {
-  const services = SERVICES.map((name) => [name, serviceProxy((method, params) => transport.call(name, method, params))] as const);
+  const services = SERVICES.map((name) => {
+    const call: Call = (method, params) => transport.call(name, method, params);
+    return [name, name === "db" ? dbProxy(call) : serviceProxy(call)] as const;
+  });
   // Each name is there; what its methods are is what Services says and the server checks.
   return Object.fromEntries(services) as unknown as Services;
 }
 
 type Call = (method: string, params: readonly unknown[]) => Promise<unknown>;
+
+/** db, whose `collection(name)` gives the same methods without the name. Made here: nothing is sent for it. */
+function dbProxy(call: Call): GenericService {
+  const collection = (name: string) => serviceProxy((method, params) => call(method, [name, ...params]));
+  const methods = serviceProxy(call);
+  return new Proxy(methods, {
+    get: (target, name) => (name === "collection" ? collection : (Reflect.get(target, name) as unknown)),
+  });
+}
 
 /** An object on which every name is a method, but those that would make it something else to the language. */
 function serviceProxy(call: Call): GenericService {

@@ -54,6 +54,7 @@ export async function startClientWorker(source: string): Promise<ClientWorker> {
 
 const DURABLE_OBJECTS = [
   { binding: "DATABASE", className: "Database", uniqueKey: "do-database" },
+  { binding: "SQL_DATABASE", className: "SqlDatabase", uniqueKey: "do-sql-database" },
   { binding: "EXECUTIONS", className: "Executions", uniqueKey: "do-executions" },
   { binding: "ACCOUNTS", className: "Accounts", uniqueKey: "do-accounts" },
   { binding: "OAUTH", className: "AuthorizationServer", uniqueKey: "do-oauth" },

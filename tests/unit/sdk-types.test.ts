@@ -1,7 +1,9 @@
 import { describe, expectTypeOf, it } from "vitest";
 import type {
   AuthService,
+  Collection,
   DbService,
+  Entity,
   Execution,
   ExecutionAnswer,
   ExecutionEvent,
@@ -25,15 +27,11 @@ type Boxed<T extends readonly unknown[]> = { [K in keyof T]-?: [T[K]] };
 
 describe("the types of db", () => {
   it("have the methods of its definition", () => {
-    expectTypeOf<keyof DbService>().toEqualTypeOf<MethodName>();
+    expectTypeOf<keyof DbService>().toEqualTypeOf<MethodName | "collection">();
   });
 
   it("have its parameters and results", () => {
-    expectTypeOf<AllArguments<DbService["get"]>>().toEqualTypeOf<AllArguments<Defined["get"]>>();
-    expectTypeOf<AllArguments<DbService["list"]>>().toEqualTypeOf<AllArguments<Defined["list"]>>();
-    expectTypeOf<AllArguments<DbService["upsert"]>>().toEqualTypeOf<AllArguments<Defined["upsert"]>>();
-    expectTypeOf<AllArguments<DbService["delete"]>>().toEqualTypeOf<AllArguments<Defined["delete"]>>();
-    expectTypeOf<AllArguments<DbService["query"]>>().toEqualTypeOf<AllArguments<Defined["query"]>>();
+    expectTypeOf<{ [K in MethodName]: AllArguments<DbService[K]> }>().toEqualTypeOf<{ [K in MethodName]: AllArguments<Defined[K]> }>();
     expectTypeOf<{ [K in MethodName]: ReturnType<DbService[K]> }>().toEqualTypeOf<{ [K in MethodName]: ReturnType<Defined[K]> }>();
   });
 });
@@ -54,6 +52,33 @@ describe("the types of auth", () => {
     expectTypeOf<{ [K in Exclude<keyof Auth, "whoami">]: ReturnType<AuthService[K]> }>().toEqualTypeOf<{
       [K in Exclude<keyof Auth, "whoami">]: ReturnType<Auth[K]>;
     }>();
+  });
+});
+
+/** The methods whose first parameter is the collection. */
+type OfCollection = {
+  [K in MethodName]: (typeof dbDefinition)["methods"][K]["params"] extends readonly [readonly ["collection", unknown], ...unknown[]]
+    ? K
+    : never;
+}[MethodName];
+
+describe("a collection's handle", () => {
+  it("has the methods that take a collection, without it", () => {
+    expectTypeOf<keyof Collection>().toEqualTypeOf<OfCollection>();
+    expectTypeOf<{ [K in OfCollection]: [name: string, ...Parameters<Collection[K]>] }>().toExtend<{
+      [K in OfCollection]: Parameters<DbService[K]>;
+    }>();
+  });
+
+  it("has the type of its documents", () => {
+    interface User {
+      name: string;
+      age?: number;
+    }
+    type Users = Collection<User>;
+    expectTypeOf<Awaited<ReturnType<Users["get"]>>>().toEqualTypeOf<Entity<User> | null>();
+    expectTypeOf<Users["insert"]>().parameter(0).toEqualTypeOf<User>();
+    expectTypeOf<Users["patch"]>().parameter(1).toEqualTypeOf<{ name?: string | null; age?: number | null }>();
   });
 });
 

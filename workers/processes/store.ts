@@ -1,11 +1,12 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
-import type { Database } from "../core-services/db/database.ts";
+import { databaseOf } from "../core-services/db/tenant.ts";
+import type { Part } from "../do/src/stores/stores.ts";
 
 export { Database } from "../core-services/db/database.ts";
+export { SqlDatabase } from "../core-services/db/sql-database.ts";
 
-interface Env {
-  DATABASE: DurableObjectNamespace<Database>;
-}
+type Env = Pick<Cloudflare.Env, "DATABASE" | "SQL_DATABASE">;
+type Methods = Readonly<Record<string, (...args: readonly unknown[]) => Promise<unknown>>>;
 
 /**
  * The databases of some of the tenants, in a process of their own: a statement that does not end holds nobody else's.
@@ -17,13 +18,9 @@ export default class StoreProcess extends WorkerEntrypoint<Env> {
     return new Response("alive");
   }
 
-  /** Calls a method of the tenant's Database; with a `callId`, once for however often it is sent. */
-  call(tenant: string, method: string, args: readonly unknown[], callId: string | undefined): Promise<unknown> {
-    const database = this.env.DATABASE.getByName(tenant);
-    if (callId !== undefined) return database.recall(callId, method, args) as Promise<unknown>;
-    // Which methods there are, the front has checked (core-services/db/calls.ts).
-    return (
-      (database as unknown as Record<string, (...args: readonly unknown[]) => Promise<unknown>>)[method]?.(...args) ?? Promise.reject()
-    );
+  /** Calls a method of one of the tenant's databases. Which there are, the front knows (core-services/db/calls.ts). */
+  call(part: Part, tenant: string, method: string, args: readonly unknown[]): Promise<unknown> {
+    const database = databaseOf(this.env, tenant)[part] as unknown as Methods;
+    return database[method]?.(...args) ?? Promise.reject(new Error(`There is no method ${method}`));
   }
 }

@@ -25,7 +25,10 @@ const FRONT_OBJECTS = [
   { binding: "OAUTH", className: "AuthorizationServer", uniqueKey: "do-oauth" },
   { binding: "REALM", className: "Realm", uniqueKey: "do-realm" },
 ];
-const STORE_OBJECTS = [{ binding: "DATABASE", className: "Database", uniqueKey: "do-database" }];
+const STORE_OBJECTS = [
+  { binding: "DATABASE", className: "Database", uniqueKey: "do-database" },
+  { binding: "SQL_DATABASE", className: "SqlDatabase", uniqueKey: "do-sql-database" },
+];
 
 const LOADER = binding("LOADER", "workerLoader = ()");
 

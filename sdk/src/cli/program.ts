@@ -2,6 +2,7 @@ import { Command, Option } from "commander";
 import manifest from "../../../package.json" with { type: "json" };
 import { actor } from "./act.ts";
 import { addAuth } from "./commands/auth.ts";
+import { addDb } from "./commands/db/db.ts";
 import { addEval } from "./commands/eval.ts";
 import { addKill } from "./commands/kill.ts";
 import { addKeys } from "./commands/keys.ts";
@@ -29,6 +30,6 @@ export function createProgram(done: (code: ExitCode) => void): Command {
     .exitOverride()
     .configureOutput({ writeErr: () => {} });
   const act = actor(done);
-  for (const add of [addRun, addEval, addPs, addKill, addLogs, addWhoami, addLogin, addKeys, addAuth]) add(program, act);
+  for (const add of [addRun, addEval, addPs, addKill, addLogs, addWhoami, addLogin, addKeys, addAuth, addDb]) add(program, act);
   return program;
 }

@@ -4,7 +4,8 @@ import { failureOf } from "./problem.ts";
 type Verb = "GET" | "POST" | "DELETE";
 
 interface Sent {
-  readonly body?: string;
+  /** JSON as text, or bytes as they come. */
+  readonly body?: string | ReadableStream<Uint8Array>;
   /** Closes the request. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -36,6 +37,12 @@ export class HttpClient {
     throw notDo(this.#origin, response);
   }
 
+  /** The body of an answer, whatever it holds, as it arrives. */
+  async bytes(path: string, accept: string): Promise<ReadableStream<Uint8Array>> {
+    const { body } = await this.#send("GET", path, accept, {});
+    return body ?? new ReadableStream({ start: (controller) => controller.close() });
+  }
+
   /** The body as it arrives. */
   async *chunks({ body }: Response): AsyncGenerator<Uint8Array, void, undefined> {
     if (!body) return;
@@ -56,7 +63,7 @@ export class HttpClient {
 
   async #send(verb: Verb, path: string, accept: string, { body, signal }: Sent): Promise<Response> {
     const headers = new Headers({ accept });
-    if (body !== undefined) headers.set("content-type", "application/json");
+    if (body !== undefined) headers.set("content-type", typeof body === "string" ? "application/json" : "application/octet-stream");
     if (this.#credential !== undefined) headers.set("authorization", `Bearer ${this.#credential}`);
     let response: Response;
     try {
@@ -66,6 +73,8 @@ export class HttpClient {
         headers,
         redirect: "manual",
         ...(body === undefined ? {} : { body }),
+        // A stream is sent while it is read; fetch wants to hear that no answer is expected before its end.
+        ...(typeof body === "object" ? { duplex: "half" } : {}),
         ...(signal ? { signal } : {}),
       });
     } catch (error) {

@@ -4,6 +4,7 @@ import { DoError } from "../errors.ts";
 import type { ListExecutions, RunOptions, Transport } from "../transport.ts";
 import type { ExecuteRequest, ExecutionAnswer, ExecutionRecord, ExecutionSummary, LogEntry, Page, ServiceName, WhoAmI } from "../types.ts";
 import { HttpClient, parseJson } from "./client.ts";
+import { dbStream } from "./db-streams.ts";
 import { readEvents } from "./events.ts";
 import { toPlainJson } from "./plain-json.ts";
 import { problemOf } from "./problem.ts";
@@ -28,6 +29,8 @@ export class HttpTransport implements Transport {
   }
 
   async call(service: ServiceName, method: string, params: readonly unknown[]): Promise<unknown> {
+    const stream = service === "db" ? dbStream(this.#http, method, params) : undefined;
+    if (stream) return stream;
     const body = toPlainJson({ params: withoutTrailingUndefined(params) }, `the arguments of ${service}.${method}`);
     const answer = await this.#http.json("POST", `/rpc/${service}/${encodeURIComponent(method)}`, { body });
     const { result, resultEncoding } = answer as { result?: unknown; resultEncoding?: unknown };

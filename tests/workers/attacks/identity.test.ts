@@ -67,9 +67,11 @@ describe("who the caller is comes from nothing that the caller passes", () => {
 describe("one tenant's code and another's data", () => {
   it("each tenant has its own database and its own executions", async () => {
     const [a, b] = [bindingFor("tenant"), bindingFor("tenant")];
-    const wrote = await a.execute({ code: `await db.upsert("users", "u1", { secret: "of a" }); return 1` });
+    const wrote = await a.execute({
+      code: `await db.upsert("users", "u1", { secret: "of a" }); await db.query("CREATE TABLE mine (n)"); return 1`,
+    });
     expect(
-      (await b.execute({ code: `return [await db.get("users", "u1"), (await db.query("SELECT * FROM documents")).rows]` })).result,
+      (await b.execute({ code: `return [await db.get("users", "u1"), (await db.query("SELECT name FROM sqlite_schema")).rows]` })).result,
     ).toEqual([null, []]);
     await expect(async () => (await b.executions).get(wrote.id)).rejects.toMatchObject({ code: "NOT_FOUND" });
     await expect(async () => (await b.executions).cancel(wrote.id)).rejects.toMatchObject({ code: "NOT_FOUND" });

@@ -151,9 +151,9 @@ describe("every method of the other services by every built-in role", () => {
     .flatMap(({ name, methods }) => Object.entries(methods).map(([method, { access }]) => ({ name, method, access })));
 
   it.each([
-    ["owner", ["read", "write"]],
-    ["admin", ["read", "write"]],
-    ["developer", ["read", "write"]],
+    ["owner", ["read", "write", "manage"]],
+    ["admin", ["read", "write", "manage"]],
+    ["developer", ["read", "write", "manage"]],
     ["viewer", ["read"]],
     ["auditor", []],
   ] as const)("%s may %j", async (role, may) => {

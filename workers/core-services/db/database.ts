@@ -1,244 +1,290 @@
+import { DurableObject } from "cloudflare:workers";
 import { DoError } from "../../../sdk/src/errors.ts";
-import { encodeValue, type EncodedValue } from "../../../sdk/src/values.ts";
-import { byteLength } from "../shared/hash.ts";
 import { once, type OnceKey } from "../shared/once.ts";
-import { RecallingObject } from "../shared/recall.ts";
-import { DB_LIMITS, type Entity, type SqlValue } from "./schema.ts";
-import { checkStatement } from "./statement.ts";
+import type { Caller } from "./documents/caller.ts";
+import { Catalog } from "./documents/catalog.ts";
+import { Copies, dropCollection, type CopyPage } from "./documents/copy.ts";
+import { redefine } from "./documents/define.ts";
+import type { Definition } from "./documents/definition.ts";
+import type { Data, Entity } from "./documents/entity.ts";
+import { Feed } from "./documents/feed.ts";
+import type { Where } from "./documents/filter.ts";
+import { adoptFirstSchema } from "./documents/first-schema.ts";
+import {
+  Reads,
+  type AggregateOptions,
+  type Change,
+  type ChangesOptions,
+  type Group,
+  type Hit,
+  type ListOptions,
+  type ListPage,
+  type SearchOptions,
+} from "./documents/reads.ts";
+import { AnswerSize, wireSize } from "./size.ts";
+import { Writes, type Mutation, type Written } from "./documents/writes.ts";
+import { FEED_LIMITS } from "./limits.ts";
 
-interface Row extends Record<string, SqlStorageValue> {
-  id: string;
-  version: number;
-  created_ms: number;
-  updated_ms: number;
-  data: string;
+/** What every call brings beside its arguments. */
+export interface Call {
+  readonly caller: Caller;
+  readonly nowMs: number;
+  readonly once?: OnceKey | undefined;
 }
 
-interface Write {
+export interface Check {
   collection: string;
   id: string;
-  ifVersion: number | undefined;
-  nowMs: number;
-  once: OnceKey | undefined;
-}
-export type Delete = Write;
-export type Upsert = Write & { data: Record<string, unknown> };
-
-export interface ListPage {
-  items: Entity[];
-  cursor?: string;
+  version: number;
 }
 
-export interface QueryResult {
-  columns: string[];
-  rows: Record<string, SqlValue>[];
-  meta: { rowsRead: number; rowsWritten: number; durationMs: number };
+export interface CollectionInfo {
+  name: string;
+  createdAt: string;
+  documents: number;
+  definition: Definition;
 }
 
-const CREATE_DOCUMENTS = `
-  CREATE TABLE IF NOT EXISTS documents (
-    collection TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL,
-    created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, data TEXT NOT NULL,
-    PRIMARY KEY (collection, id)
-  ) WITHOUT ROWID, STRICT`;
+export interface Imported {
+  collection: string;
+  id: string;
+  data: Data;
+  ttlSeconds?: number | undefined;
+}
 
-/** One tenant's database. No other tenant has a name that leads here, so there is nothing to filter and nothing to forge. */
-export class Database extends RecallingObject {
+const EXPIRED_AT_ONCE = 1_000;
+
+/**
+ * One tenant's documents, with their search and their feed. No other tenant has a name that leads here, so there is
+ * nothing to filter and nothing to forge; no SQL of the tenant's runs here either (that is SqlDatabase).
+ */
+export class Database extends DurableObject {
   readonly #sql: SqlStorage;
+  readonly #catalog: Catalog;
+  readonly #feed: Feed;
+  readonly #reads: Reads;
+  readonly #writes: Writes;
+  readonly #copies: Copies;
 
   constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
     super(ctx, env);
     this.#sql = ctx.storage.sql;
+    this.#catalog = new Catalog(this.#sql);
+    this.#feed = new Feed(this.#sql);
+    this.#reads = new Reads(this.#sql, this.#catalog, this.#feed);
+    this.#writes = new Writes(this.#sql, this.#catalog, this.#feed);
+    this.#copies = new Copies(this.#sql, this.#catalog, this.#feed, this.#writes);
+    ctx.storage.transactionSync(() => adoptFirstSchema(this.#sql, this.#catalog, this.#writes));
   }
 
-  get(collection: string, id: string): Entity | null {
-    return this.#documents(() => {
-      const row = this.#row(collection, id);
-      return row ? toEntity(row) : null;
+  get(collection: string, id: string, fields: string[] | undefined, { caller, nowMs }: Call): Entity | null {
+    return this.#reads.get(collection, id, caller, nowMs, fields);
+  }
+
+  getMany(collection: string, ids: string[], fields: string[] | undefined, { caller, nowMs }: Call): (Entity | null)[] {
+    const size = new AnswerSize();
+    return ids.map((id) => {
+      const entity = this.#reads.get(collection, id, caller, nowMs, fields);
+      if (entity) size.demand(sizeOf(entity), "documents");
+      return entity;
     });
   }
 
-  list(collection: string, limit: number, after: string): ListPage {
-    const rows = this.#documents(() =>
-      this.#sql
-        .exec<Row>("SELECT * FROM documents WHERE collection = ? AND id > ? ORDER BY id LIMIT ?", collection, after, limit + 1)
-        .toArray(),
-    );
-    const items = firstThatFit(rows.slice(0, limit)).map(toEntity);
-    const last = items.at(-1);
-    return rows.length > items.length && last ? { items, cursor: last.id } : { items };
+  list(collection: string, options: ListOptions, { caller, nowMs }: Call): ListPage {
+    return this.#reads.list(collection, options, caller, nowMs);
   }
 
-  upsert(write: Upsert): { entity: Entity; created: boolean } {
-    return this.#once(write, () => {
-      const { collection, id, nowMs } = write;
-      const before = this.#row(collection, id);
-      checkVersion(collection, id, before?.version ?? 0, write.ifVersion);
-      const row: Row = {
-        id,
-        version: (before?.version ?? 0) + 1,
-        created_ms: before?.created_ms ?? nowMs,
-        updated_ms: nowMs,
-        data: toJson(write.data),
-      };
-      this.#sql.exec(
-        `INSERT INTO documents (collection, id, version, created_ms, updated_ms, data) VALUES (?, ?, ?, ?, ?, ?)
-         ON CONFLICT DO UPDATE SET version = excluded.version, updated_ms = excluded.updated_ms, data = excluded.data`,
-        collection,
-        id,
-        row.version,
-        row.created_ms,
-        row.updated_ms,
-        row.data,
+  count(collection: string, where: Where | undefined, { caller, nowMs }: Call): number {
+    return this.#reads.count(collection, where, caller, nowMs);
+  }
+
+  aggregate(collection: string, options: AggregateOptions, { caller, nowMs }: Call): Group[] {
+    return this.#reads.aggregate(collection, options, caller, nowMs);
+  }
+
+  search(collection: string, query: string, options: SearchOptions, { caller, nowMs }: Call): { hits: Hit[]; cursor?: string } {
+    return this.#reads.search(collection, query, options, caller, nowMs);
+  }
+
+  write(mutation: Mutation, call: Call): Promise<{ entity?: Entity | undefined; created: boolean }> {
+    return this.#transaction(call, () => this.#writes.apply(mutation, call.caller, call.nowMs));
+  }
+
+  /** Every check must hold, then every mutation is done; or nothing is. @returns of each mutation the entity, null for a deletion */
+  atomic(checks: Check[], mutations: Mutation[], call: Call): Promise<(Entity | null)[]> {
+    return this.#transaction(call, () => {
+      for (const check of checks) this.#check(check, call);
+      const size = new AnswerSize();
+      return mutations.map((mutation) => {
+        const entity = entityOf(mutation, this.#writes.apply(mutation, call.caller, call.nowMs));
+        if (entity) size.demand(sizeOf(entity), "documents");
+        return entity;
+      });
+    });
+  }
+
+  /** Deletes, or patches, at most `limit` of the documents that a filter finds. @returns how many */
+  writeMany(collection: string, where: Where, change: { patch: Data } | "delete", limit: number, call: Call): Promise<number> {
+    return this.#transaction(call, () => {
+      const { items } = this.#reads.list(collection, { where, limit, fields: [] }, call.caller, call.nowMs);
+      for (const { id } of items) {
+        const mutation: Mutation =
+          change === "delete" ? { op: "delete", collection, id } : { op: "patch", collection, id, patch: change.patch };
+        this.#writes.apply(mutation, call.caller, call.nowMs);
+      }
+      return items.length;
+    });
+  }
+
+  define(name: string, definition: Definition, call: Call): Promise<CollectionInfo> {
+    return this.#transaction(call, () => {
+      redefine(this.#sql, this.#catalog, name, definition, call.nowMs);
+      return this.describe(name) as CollectionInfo;
+    });
+  }
+
+  drop(name: string, call: Call): Promise<boolean> {
+    return this.#transaction(call, () => {
+      const collection = this.#catalog.find(name);
+      if (collection) dropCollection(this.#sql, this.#catalog, this.#feed, collection, call.nowMs);
+      return collection !== undefined;
+    });
+  }
+
+  describe(name: string): CollectionInfo | null {
+    const collection = this.#catalog.find(name);
+    if (!collection) return null;
+    const { n } = this.#sql.exec<{ n: number }>(`SELECT count(*) AS n FROM ${collection.table}`).one();
+    return { name, createdAt: new Date(collection.createdMs).toISOString(), documents: n, definition: collection.definition };
+  }
+
+  collections(): { name: string; createdAt: string }[] {
+    return this.#catalog.all().map(({ name, createdMs }) => ({ name, createdAt: new Date(createdMs).toISOString() }));
+  }
+
+  /** Without `since`, from the oldest change that is kept; with `waitMs`, waits for one when there is none. */
+  async changes(
+    collection: string,
+    options: ChangesOptions & { waitMs: number },
+    { caller }: Call,
+  ): Promise<{ items: Change[]; cursor: string }> {
+    const since =
+      options.since === undefined ? this.#feed.oldest - 1 : options.since === "now" ? this.#feed.newest : this.#feed.seqOf(options.since);
+    const deadlineMs = Date.now() + Math.min(options.waitMs, FEED_LIMITS.waitMs);
+    for (;;) {
+      const page = this.#reads.changes(collection, since, options, caller);
+      const leftMs = deadlineMs - Date.now();
+      if (page.items.length > 0 || leftMs <= 0) return page;
+      await this.#feed.waited(leftMs);
+    }
+  }
+
+  stats(): { collections: number; documents: number; changes: number; bytes: number } {
+    const count = (table: string) => this.#sql.exec<{ n: number }>(`SELECT count(*) AS n FROM ${table}`).one().n;
+    const all = this.#catalog.all();
+    return {
+      collections: all.length,
+      documents: all.reduce((sum, { table }) => sum + count(table), 0),
+      changes: count("changes"),
+      bytes: this.#sql.databaseSize,
+    };
+  }
+
+  /** Where the feed is, and which collections a copy has to read. */
+  copyStart(): { since: number; collections: string[] } {
+    return { since: this.#feed.newest, collections: this.#catalog.all().map(({ name }) => name) };
+  }
+
+  copyDocuments(collection: string, after: number): CopyPage {
+    return this.#copies.documents(collection, after);
+  }
+
+  /** The last page has the definitions, too: they are of the moment of the last change. */
+  copyChanges(since: number): CopyPage {
+    const page = this.#copies.changes(since);
+    return page.next === undefined ? { ...page, text: page.text + this.#copies.definitions().text } : page;
+  }
+
+  stage(run: string, n: number, text: string): void {
+    this.#copies.stage(run, n, text);
+  }
+
+  restore(run: string, pieces: number, call: Call): Promise<{ collections: number; documents: number }> {
+    return this.#transaction(call, () => this.#copies.restore(run, pieces, call.nowMs));
+  }
+
+  /** Writes documents of an import, all or none. @returns how many were written; with `skip`, those that exist are not */
+  importDocuments(documents: Imported[], mode: "insert" | "upsert" | "skip", call: Call): Promise<{ written: number; skipped: number }> {
+    return this.#transaction(call, () => {
+      let skipped = 0;
+      for (const document of documents) {
+        if (mode === "skip" && this.#reads.get(document.collection, document.id, call.caller, call.nowMs)) skipped++;
+        else this.#writes.apply({ op: mode === "insert" ? "insert" : "upsert", ...document }, call.caller, call.nowMs);
+      }
+      return { written: documents.length - skipped, skipped };
+    });
+  }
+
+  /** Documents whose time is over leave. */
+  override async alarm(): Promise<void> {
+    const nowMs = Date.now();
+    let isMore = false;
+    for (const collection of this.#catalog.all()) {
+      const gone = this.ctx.storage.transactionSync(() => this.#writes.expire(collection, nowMs, EXPIRED_AT_ONCE));
+      isMore ||= gone === EXPIRED_AT_ONCE;
+    }
+    this.#feed.wake();
+    const nextMs = isMore ? nowMs + 1 : this.#nextExpiryMs();
+    // An alarm of this very moment would be lost.
+    if (nextMs !== undefined) await this.ctx.storage.setAlarm(Math.max(nextMs, nowMs + 1));
+  }
+
+  #nextExpiryMs(): number | undefined {
+    const times = this.#catalog
+      .all()
+      .flatMap(
+        ({ table }) =>
+          this.#sql.exec<{ ms: number | null }>(`SELECT min(expires_ms) AS ms FROM ${table} WHERE expires_ms IS NOT NULL`).one().ms ?? [],
       );
-      return { entity: toEntity(row), created: !before };
-    });
+    return times.length === 0 ? undefined : Math.min(...times);
   }
 
-  delete(write: Delete): { deleted: boolean } {
-    return this.#once(write, () => {
-      const { collection, id } = write;
-      const before = this.#row(collection, id);
-      if (!before) return { deleted: false };
-      checkVersion(collection, id, before.version, write.ifVersion);
-      this.#sql.exec("DELETE FROM documents WHERE collection = ? AND id = ?", collection, id);
-      return { deleted: true };
-    });
-  }
-
-  /** Rolls back whole when it answers an error, so that a refused result leaves nothing half done. */
-  query(sql: string, params: readonly SqlValue[]): QueryResult {
-    checkStatement(sql);
-    const bound = params.map(toBound);
-    const startedMs = Date.now();
+  async #transaction<T>(call: Call, run: () => T): Promise<T> {
+    let answer: T;
     try {
-      return this.ctx.storage.transactionSync(() => {
-        const cursor = this.#sql.exec(sql, ...bound);
-        const rows: Record<string, SqlStorageValue>[] = [];
-        let size = 0;
-        let over: string | undefined;
-        // To its end also when it is too much: a transaction cannot roll back under a statement that still runs.
-        for (const row of cursor) {
-          size += sizeOf(row);
-          if (rows.length === DB_LIMITS.rows) over ??= `${DB_LIMITS.rows} rows`;
-          else if (size > DB_LIMITS.resultBytes) over ??= `${DB_LIMITS.resultBytes} bytes`;
-          else rows.push(row);
-        }
-        if (over) throw new DoError("TOO_LARGE", `Cannot run SQL: a result may have at most ${over}; add a LIMIT`);
-        return {
-          columns: cursor.columnNames,
-          rows: rows.map(toRow),
-          meta: { rowsRead: cursor.rowsRead, rowsWritten: cursor.rowsWritten, durationMs: Date.now() - startedMs },
-        };
-      });
+      answer = this.ctx.storage.transactionSync(() => once(this.#sql, call.once, call.nowMs, run));
     } catch (error) {
-      if (error instanceof DoError) throw error;
-      throw new DoError("INVALID_ARGUMENT", `Cannot run SQL: ${error instanceof Error ? error.message : "refused"}`, {
-        reason: "SQL_ERROR",
-      });
+      this.#catalog.forget();
+      throw error;
+    } finally {
+      this.#feed.wake();
     }
+    await this.#setAlarm();
+    return answer;
   }
 
-  #once<T>({ once: key, nowMs }: Write, write: () => T): T {
-    return this.#documents(() => once(this.#sql, key, nowMs, write));
+  async #setAlarm(): Promise<void> {
+    const nextMs = this.#writes.nextExpiryMs;
+    if (nextMs === Number.POSITIVE_INFINITY) return;
+    this.#writes.nextExpiryMs = Number.POSITIVE_INFINITY;
+    const setMs = await this.ctx.storage.getAlarm();
+    if (setMs === null || nextMs < setMs) await this.ctx.storage.setAlarm(nextMs);
   }
 
-  /** The table is the tenant's, whose SQL may have dropped it (then it is empty) or made it another (then it is none of ours). */
-  #documents<T>(run: () => T): T {
-    try {
-      this.#sql.exec(CREATE_DOCUMENTS);
-      return run();
-    } catch (error) {
-      if (error instanceof DoError) throw error;
-      const why = error instanceof Error ? error.message : "refused";
-      throw new DoError("CONFLICT", `Cannot use documents: SQL has changed their table (${why})`, { reason: "DOCUMENTS_CHANGED" });
-    }
-  }
-
-  #row(collection: string, id: string): Row | undefined {
-    return this.#sql.exec<Row>("SELECT * FROM documents WHERE collection = ? AND id = ?", collection, id).toArray()[0];
-  }
-}
-
-/** A page ends early where its documents would be more than an answer carries; never before the first. */
-function firstThatFit(rows: readonly Row[]): Row[] {
-  let size = 0;
-  const end = rows.findIndex((row, i) => (size += sizeOf(row)) > DB_LIMITS.resultBytes && i > 0);
-  return end === -1 ? [...rows] : rows.slice(0, end);
-}
-
-/** About the bytes of a row, three for a character at most. */
-function sizeOf(row: Record<string, SqlStorageValue>): number {
-  return Object.values(row).reduce<number>(
-    (sum, cell) => sum + (typeof cell === "string" ? cell.length : cell instanceof ArrayBuffer ? cell.byteLength : 8),
-    0,
-  );
-}
-
-function toEntity(row: Row): Entity {
-  return {
-    id: row.id,
-    version: row.version,
-    createdAt: new Date(row.created_ms).toISOString(),
-    updatedAt: new Date(row.updated_ms).toISOString(),
-    data: JSON.parse(row.data) as Record<string, unknown>,
-  };
-}
-
-function toJson(data: Record<string, unknown>): string {
-  const { value, types } = encode(data);
-  const lost = Object.entries(types).find(([, type]) => type !== "undefined");
-  if (lost) throw new DoError("INVALID_ARGUMENT", `Cannot write the document: data${lost[0]} is a ${lost[1]}, and a document is JSON`);
-  const json = JSON.stringify(Object.keys(types).length > 0 ? data : value);
-  const bytes = byteLength(json);
-  if (bytes > DB_LIMITS.documentBytes) {
-    throw new DoError("TOO_LARGE", `Cannot write the document: it must be at most ${DB_LIMITS.documentBytes} bytes, got ${bytes}`);
-  }
-  return json;
-}
-
-function encode(data: Record<string, unknown>): EncodedValue {
-  try {
-    return encodeValue(data, "data");
-  } catch (error) {
-    throw new DoError("INVALID_ARGUMENT", `Cannot write the document: ${error instanceof Error ? error.message : "it is not JSON"}`);
-  }
-}
-
-function checkVersion(collection: string, id: string, is: number, wanted: number | undefined): void {
-  if (wanted === undefined || wanted === is) return;
-  throw new DoError("PRECONDITION_FAILED", `Cannot write ${collection}/${id}: its version must be ${wanted}, got ${is}`, {
-    reason: "VERSION_MISMATCH",
-    details: { version: is },
-  });
-}
-
-function toBound(value: SqlValue): SqlStorageValue {
-  if (typeof value === "bigint") {
-    // The storage API binds doubles: a larger integer would be rounded without a word.
-    throw new DoError("INVALID_ARGUMENT", "Cannot run SQL: integers must be within 2^53; bind larger ones as text and CAST them", {
-      reason: "UNSAFE_INTEGER",
+  #check({ collection, id, version }: Check, { caller, nowMs }: Call): void {
+    const is = this.#reads.get(collection, id, caller, nowMs)?.version ?? 0;
+    if (is === version) return;
+    throw new DoError("CONFLICT", `Cannot write: ${collection}/${id} must have version ${version}, got ${is}`, {
+      reason: "CHECK_FAILED",
+      details: { collection, id, version: is },
     });
   }
-  if (typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value)) {
-    throw new DoError("INVALID_ARGUMENT", `Cannot run SQL: ${value} is not a safe integer`, { reason: "UNSAFE_INTEGER" });
-  }
-  return value instanceof Uint8Array ? new Uint8Array(value).buffer : value;
 }
 
-function toRow(row: Record<string, SqlStorageValue>): Record<string, SqlValue> {
-  return Object.fromEntries(Object.entries(row).map(([name, cell]) => [name, toCell(name, cell)]));
+function sizeOf({ data }: Entity): number {
+  return wireSize(JSON.stringify(data));
 }
 
-function toCell(name: string, cell: SqlStorageValue): SqlValue {
-  if (typeof cell === "number" && Number.isInteger(cell) && !Number.isSafeInteger(cell)) {
-    throw new DoError(
-      "INVALID_ARGUMENT",
-      `Cannot read column "${name}": ${cell} is beyond 2^53 and was rounded; select CAST(... AS TEXT)`,
-      {
-        reason: "UNSAFE_INTEGER",
-      },
-    );
-  }
-  return cell instanceof ArrayBuffer ? new Uint8Array(cell) : cell;
+function entityOf(mutation: Mutation, { entity }: Written): Entity | null {
+  return mutation.op === "delete" ? null : (entity ?? null);
 }

@@ -2,6 +2,9 @@ import * as z from "zod";
 import { DoError } from "../../../sdk/src/errors.ts";
 import type { ServiceName } from "../../../sdk/src/types.ts";
 
+/** `manage` is what can change what others may do, or take everything along. */
+export type Access = "read" | "write" | "manage";
+
 /** A named, ordered parameter. */
 export type Parameter = readonly [name: string, shape: z.ZodType];
 
@@ -11,11 +14,14 @@ export type Parameter = readonly [name: string, shape: z.ZodType];
  */
 export interface MethodDefinition<P extends readonly Parameter[] = readonly Parameter[], R extends z.ZodType = z.ZodType> {
   readonly summary: string;
-  readonly access: "read" | "write";
+  /** The action part of the scope. What only reads may be asked again by whoever lost the answer. */
+  readonly access: Access;
+  /** For a method whose arguments decide, from parsed ones; `access` is then the most that it may be. */
+  readonly accessOf?: (args: readonly unknown[]) => Access;
   readonly params: P;
   readonly result: R;
-  /** The resource part of the scope, from parsed arguments; without it the scope is the whole service. */
-  readonly resource?: (args: readonly unknown[]) => string;
+  /** The resource part of the scope, from parsed arguments, or several that must all be granted; without it the whole service. */
+  readonly resource?: (args: readonly unknown[]) => string | readonly string[];
   /** Needs no scope: what it answers depends on the caller alone, or a credential is among its arguments. */
   readonly open?: true;
 }

@@ -7,9 +7,13 @@ export interface OnceKey {
   key: string;
   /** Tells another request under the same key. */
   bodyHash: string;
+  /** How long the answer is kept; default 24 hours. */
+  keepMs?: number;
 }
 
-const KEEP_MS = 24 * 60 * 60 * 1_000;
+/** Well within what a row holds, in three bytes each. */
+const MAX_AUTOMATIC_CHARACTERS = 500_000;
+export const KEEP_MS = 24 * 60 * 60 * 1_000;
 
 export async function onceKey(key: string | undefined, method: string, body: unknown): Promise<OnceKey | undefined> {
   return key === undefined ? undefined : { key, bodyHash: await sha256(method, canonical(body)) };
@@ -39,11 +43,27 @@ export function once<T>(sql: SqlStorage, key: OnceKey | undefined, nowMs: number
     .toArray();
   if (first) {
     if (first.body_hash !== key.bodyHash) throw idempotencyMismatch(key.key);
+    if (first.answer === "") throw answerLost();
     return JSON.parse(first.answer) as T;
   }
   const answer = write();
-  sql.exec("INSERT INTO _do_once VALUES (?, ?, ?, ?)", key.key, key.bodyHash, JSON.stringify(answer), nowMs + KEEP_MS);
+  const text = JSON.stringify(answer);
+  const isKept = !isAutomatic(key) || text.length <= MAX_AUTOMATIC_CHARACTERS;
+  sql.exec("INSERT INTO _do_once VALUES (?, ?, ?, ?)", key.key, key.bodyHash, isKept ? text : "", nowMs + (key.keepMs ?? KEEP_MS));
   return answer;
+}
+
+/** Whether nobody chose the key: it is there so that a call whose answer was lost can be sent again. */
+export function isAutomatic(key: OnceKey): boolean {
+  return key.keepMs !== undefined;
+}
+
+/** Of a call that is sent again, and whose first answer was too large to be kept. */
+export function answerLost(): DoError {
+  return new DoError("UNAVAILABLE", "It was written, and its answer was lost with the process that had it", {
+    reason: "ANSWER_LOST",
+    retryable: false,
+  });
 }
 
 export function idempotencyMismatch(key: string): DoError {

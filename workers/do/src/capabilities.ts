@@ -7,11 +7,19 @@ import { realmOf } from "../../core-services/auth/realm.ts";
 import type { Inspected } from "../../core-services/auth/service/deps.ts";
 import { authService } from "../../core-services/auth/service.ts";
 import type { authDefinition } from "../../core-services/auth/schema.ts";
+import * as z from "zod";
 import { dbDefinition } from "../../core-services/db/schema.ts";
 import { dbService } from "../../core-services/db/service.ts";
 import { SERVICE_DEFINITIONS } from "../../core-services/services.ts";
 import { newId } from "../../core-services/shared/ids.ts";
-import { parseArguments, type Implementation, type Sendable, type ServiceDefinition } from "../../core-services/shared/method.ts";
+import {
+  parseArguments,
+  type Access,
+  type Implementation,
+  type MethodDefinition,
+  type Sendable,
+  type ServiceDefinition,
+} from "../../core-services/shared/method.ts";
 import { SERVICES, type ServiceName } from "../../../sdk/src/types.ts";
 import type { RateState } from "../../core-services/auth/gcra.ts";
 import { actorOf } from "./actor.ts";
@@ -25,7 +33,7 @@ import type { Principal } from "./principal.ts";
 export interface MeteredCall {
   readonly service: ServiceName | "executions";
   readonly method: string;
-  readonly access: "read" | "write";
+  readonly access: Access;
 }
 
 /** Counts, times and records each call, and refuses it when its time is over. */
@@ -87,20 +95,21 @@ export async function invoke(
       },
     );
   }
+  // What the arguments decide is decided when they are checked; what only may write counts as writing.
   return authority.meter.call({ service, method, access: found.access }, async () => {
     const args = parseArguments(service, method, found, sent);
-    const resource = found.resource?.(args) ?? "*";
+    const access = found.accessOf?.(args) ?? found.access;
+    const { scopes } = authority.policy;
     // Read here: counting the call may have found out that the credential grants less than before.
-    if (!found.open && !allows(authority.policy.scopes, service, found.access, resource)) {
-      await noteDenied(env, authority, `${service}:${found.access}:${resource}`);
-      throw new DoError(
-        "PERMISSION_DENIED",
-        `Cannot call ${service}.${method}: it needs the scope ${service}:${found.access}:${resource}`,
-        {
-          reason: "MISSING_SCOPE",
-          details: { scope: `${service}:${found.access}:${resource}` },
-        },
-      );
+    const wanted = found.open ? [] : [found.resource?.(args) ?? "*"].flat();
+    const missing = wanted.find((resource) => !allows(scopes, service, access, resource));
+    if (missing !== undefined) {
+      const scope = `${service}:${access}:${missing}`;
+      await noteDenied(env, authority, scope);
+      throw new DoError("PERMISSION_DENIED", `Cannot call ${service}.${method}: it needs the scope ${scope}`, {
+        reason: "MISSING_SCOPE",
+        details: { scope },
+      });
     }
     const handler = implementation(env, authority, service).get(method);
     if (!handler) throw new DoError("INTERNAL", `${service}.${method} is defined but not implemented`);
@@ -133,10 +142,12 @@ function openService(authority: Authority, service: ServiceName): ServiceDefinit
 
 /** A Map: a method's name comes from outside, and an object has more names than its own. */
 function implementation(env: Cloudflare.Env, authority: Authority, service: ServiceName): Map<string, Handler> {
-  const { tenant } = authority.principal;
+  const { principal, policy: granted } = authority;
   switch (service) {
-    case "db":
-      return handlers(dbService(databaseOf(env, tenant), Date.now));
+    case "db": {
+      const { id, kind, tenant, tier } = principal;
+      return handlers(dbService(databaseOf(env, tenant), { id, kind, tier, scopes: granted.scopes }, Date.now));
+    }
     case "auth":
       return handlers(authServiceOf(env, authority));
     default:
@@ -211,16 +222,33 @@ function capabilityClass(definition: ServiceDefinition): new (call: Invoke) => R
           },
         });
       }
+      const ofCollection = Object.entries(definition.methods).filter(([, { params }]) => params[0]?.[0] === "collection");
+      if (ofCollection.length > 0) {
+        const Handle = handleClass(ofCollection.map(([method]) => method));
+        Object.defineProperty(this.prototype, "collection", {
+          value(this: Capability, name: unknown) {
+            return new Handle((method, args) => this.#call(method, [name, ...args]));
+          },
+        });
+      }
     }
   }
   return Capability;
 }
 
+/** The methods of one collection, without its name. Each call is a call of the service, with all that this means. */
+function handleClass(methods: readonly string[]): new (call: Invoke) => RpcTarget {
+  return capabilityClass({ name: "db", summary: "", methods: Object.fromEntries(methods.map((method) => [method, ANY_METHOD])) });
+}
+
+/** What a class needs to know of a method whose arguments are checked elsewhere. */
+const ANY_METHOD: MethodDefinition = { summary: "", access: "read", params: [], result: z.unknown() };
+
 const CLASSES: ReadonlyMap<ServiceName, new (call: Invoke) => RpcTarget> = new Map(
   [...SERVICE_DEFINITIONS].map(([name, definition]) => [name, capabilityClass(definition)]),
 );
 
-export type DbCapability = RpcTarget & ServiceStub<typeof dbDefinition>;
+export type DbCapability = RpcTarget & ServiceStub<typeof dbDefinition> & { collection(name: string): RpcTarget };
 export type AuthCapability = RpcTarget & ServiceStub<typeof authDefinition>;
 
 /** The eight services as properties: what a Session, a guest's `env.DO` and a binding have in common. */

@@ -2,7 +2,7 @@
 declare namespace Cloudflare {
   interface GlobalProps {
     mainModule: typeof import("./index.ts");
-    durableNamespaces: "Accounts" | "AuthorizationServer" | "Database" | "Executions" | "Realm";
+    durableNamespaces: "Accounts" | "AuthorizationServer" | "Database" | "Executions" | "Realm" | "SqlDatabase";
   }
   interface Env {
     LOADER: WorkerLoader;
@@ -10,6 +10,7 @@ declare namespace Cloudflare {
     ACCOUNTS: DurableObjectNamespace<import("../../core-services/auth/accounts.ts").Accounts>;
     OAUTH: DurableObjectNamespace<import("../../core-services/auth/oauth/authorization-server.ts").AuthorizationServer>;
     REALM: DurableObjectNamespace<import("../../core-services/auth/realm.ts").Realm>;
+    SQL_DATABASE: DurableObjectNamespace<import("../../core-services/db/sql-database.ts").SqlDatabase>;
     EXECUTIONS: DurableObjectNamespace<import("./executions/executions.ts").Executions>;
     /** The way out for documents of others that do itself reads; never given to code. */
     EGRESS: Fetcher;

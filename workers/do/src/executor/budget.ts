@@ -90,7 +90,7 @@ export class ExecutionMeter implements Meter {
   /** Takes one call from the budget; the one over it ends the execution. */
   take(access: MeteredCall["access"]): void {
     this.#check();
-    if (access === "write") this.hasWritten = true;
+    if (access !== "read") this.hasWritten = true;
     const { budget, onExceeded } = this.#options;
     if (budget.calls >= budget.maxCalls) {
       onExceeded();

@@ -1,5 +1,5 @@
 import type { LiveUsage } from "../../../../sdk/src/types.ts";
-import type { DatabaseStub } from "../../../core-services/db/calls.ts";
+import type { TenantDatabase } from "../../../core-services/db/tenant.ts";
 import { Stores, type StoreStub } from "../stores/stores.ts";
 import type { Executor } from "./executor.ts";
 import { PooledExecutor, type CompilerStub, type ExecutorStub } from "./pooled.ts";
@@ -27,7 +27,7 @@ export function executorOf(env: Cloudflare.Env): Executor {
   }));
 }
 
-export function databaseOf(env: Cloudflare.Env, tenant: string): DatabaseStub {
+export function databaseOf(env: Cloudflare.Env, tenant: string): TenantDatabase {
   const stubs = () => Array.from({ length: hostEnv(env).DO_STORES }, (_, i) => bound(env, `STORE_${i}`) as unknown as StoreStub);
   return (stores ??= new Stores(stubs(), supervisorOf(env))).database(tenant);
 }

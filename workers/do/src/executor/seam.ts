@@ -1,5 +1,4 @@
 import type { LiveUsage } from "../../../../sdk/src/types.ts";
-import type { DatabaseStub } from "../../../core-services/db/calls.ts";
 import type { Executor } from "./executor.ts";
 import { InProcessExecutor } from "./in-process.ts";
 
@@ -14,10 +13,7 @@ export function executorOf(env: Cloudflare.Env): Executor {
   return (executor ??= new InProcessExecutor(env.LOADER));
 }
 
-/** A tenant's database. No other name leads to it. */
-export function databaseOf(env: Cloudflare.Env, tenant: string): DatabaseStub {
-  return env.DATABASE.getByName(tenant);
-}
+export { databaseOf } from "../../../core-services/db/tenant.ts";
 
 /** What running executions use now: of code in this process it cannot be told apart. */
 export async function liveUsage(_env: Cloudflare.Env, _executionIds: readonly string[]): Promise<ReadonlyMap<string, LiveUsage>> {

@@ -5,10 +5,13 @@ import type { HttpEnv } from "./env.ts";
 import { HttpError, problem } from "./problem.ts";
 import { rateFields } from "./rate.ts";
 import { about } from "./routes/about.ts";
+import { d1 } from "./routes/d1.ts";
+import { db } from "./routes/db.ts";
 import { execute } from "./routes/execute.ts";
 import { executions } from "./routes/executions.ts";
 import { oauth } from "./routes/oauth.ts";
 import { openapi } from "./routes/openapi.ts";
+import { rest } from "./routes/rest/rest.ts";
 import { rpc } from "./routes/rpc.ts";
 import { wellKnown } from "./routes/well-known.ts";
 
@@ -55,7 +58,10 @@ const app = new Hono<HttpEnv>()
   .route("/", oauth)
   .route("/", execute)
   .route("/", executions)
-  .route("/", rpc);
+  .route("/", rpc)
+  .route("/", db)
+  .route("/", d1)
+  .route("/", rest);
 
 /** The methods of each route, for those who ask with another. */
 const METHODS = methodsByPath();

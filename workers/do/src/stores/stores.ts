@@ -1,42 +1,71 @@
-import { DATABASE_CALLS, type DatabaseStub } from "../../../core-services/db/calls.ts";
+import { waitUntil } from "cloudflare:workers";
+import { DATABASE_CALLS, type RemoteCall } from "../../../core-services/db/calls.ts";
+import type { TenantDatabase } from "../../../core-services/db/tenant.ts";
 import { newId } from "../../../core-services/shared/ids.ts";
 import { toDoError } from "../../../../sdk/src/errors.ts";
 import { DoError } from "../errors.ts";
 import type { Supervisor } from "../executor/supervisor.ts";
 import { Turn } from "./turn.ts";
 
+/** Which of a tenant's databases. */
+export type Part = keyof TenantDatabase;
+
 /** A store process, as its binding has it (workers/processes/store.ts). */
 export interface StoreStub {
-  call(tenant: string, method: string, args: readonly unknown[], callId: string | undefined): Promise<unknown>;
+  call(part: Part, tenant: string, method: string, args: readonly unknown[]): Promise<unknown>;
+}
+
+interface Shard {
+  readonly index: number;
+  readonly stub: StoreStub;
+  readonly turn: Turn;
 }
 
 /** How often a call is sent whose answer was lost each time. */
 const MAX_ATTEMPTS = 4;
+/** How long a write is remembered that may be sent again. */
+const REMEMBERED_MS = 5 * 60 * 1_000;
 
 /** The databases of all tenants, spread over processes that can be ended when a statement does not end. */
 export class Stores {
-  readonly #shards: readonly { stub: StoreStub; turn: Turn }[];
+  readonly #shards: readonly Shard[];
   readonly #supervisor: Supervisor;
 
   constructor(stubs: readonly StoreStub[], supervisor: Supervisor) {
-    this.#shards = stubs.map((stub) => ({ stub, turn: new Turn() }));
+    this.#shards = stubs.map((stub, index) => ({ index, stub, turn: new Turn() }));
     this.#supervisor = supervisor;
   }
 
-  /** The same surface as a stub of the Durable Object itself. */
-  database(tenant: string): DatabaseStub {
-    const methods = [...DATABASE_CALLS.keys()].map((method) => [method, (...args: unknown[]) => this.#call(tenant, method, args)]);
-    return Object.fromEntries(methods) as DatabaseStub;
+  /** The same surface as the Durable Objects themselves. */
+  database(tenant: string): TenantDatabase {
+    const shard = this.#shards[shardOf(tenant, this.#shards.length)];
+    if (!shard) throw new Error("There is no store");
+    const part = (name: Part) => {
+      const calls = Object.entries<RemoteCall>(DATABASE_CALLS[name]);
+      return Object.fromEntries(
+        calls.map(([method, call]) => [
+          method,
+          (...args: unknown[]) => this.#call(shard, call, args, (sent) => shard.stub.call(name, tenant, method, sent)),
+        ]),
+      );
+    };
+    return { documents: part("documents"), tables: part("tables") } as unknown as TenantDatabase;
   }
 
-  async #call(tenant: string, method: string, args: readonly unknown[]): Promise<unknown> {
-    const { access, timeoutMs } = DATABASE_CALLS.get(method) ?? { access: "write" };
-    const index = shardOf(tenant, this.#shards.length);
-    const shard = this.#shards[index];
-    if (!shard) throw new Error(`There is no shard ${index}`);
-    const callId = access === "write" ? newId("call", Date.now()).slice("call_".length) : undefined;
-    const send = (isWanted: () => boolean) => this.#sendUntilHeard(index, () => shard.stub.call(tenant, method, args, callId), isWanted);
-    return timeoutMs ? shard.turn.take(() => this.#within(timeoutMs(args), index, send)) : send(() => true);
+  #call(
+    shard: Shard,
+    { withOnce, timeoutMs }: RemoteCall,
+    args: readonly unknown[],
+    send: (args: readonly unknown[]) => Promise<unknown>,
+  ): Promise<unknown> {
+    // Made once, so that what is sent again is the same write.
+    const sent = withOnce?.(args, { key: newId("sent", Date.now()), bodyHash: "", keepMs: REMEMBERED_MS }) ?? args;
+    const untilHeard = (isWanted: () => boolean) => this.#sendUntilHeard(shard.index, () => send(sent), isWanted);
+    if (!timeoutMs) return untilHeard(() => true);
+    const done = shard.turn.take(() => this.#within(timeoutMs(args), shard.index, untilHeard));
+    // Whoever asked may be gone before: without this its timer would go too, and the statement would hold the shard for ever.
+    waitUntil(done.catch(() => undefined));
+    return done;
   }
 
   /** A call whose process went away under another's statement is sent again. */

@@ -25,7 +25,7 @@ export function openApiDocument(): Json {
     },
     servers: [{ url: "/" }],
     security: [{ bearer: [] }],
-    paths: { ...ROUTES, ...serviceRoutes() },
+    paths: { ...ROUTES, ...DB_ROUTES, ...serviceRoutes() },
     components: {
       securitySchemes: { bearer: { type: "http", scheme: "bearer" } },
       responses: {
@@ -174,6 +174,77 @@ function oauthRoutes(): Json {
     "/register": post("register", "Registers a client (RFC 7591)", json(object)),
   };
 }
+
+const stream = (type: string): Json => ({
+  "200": { description: "A stream", content: { [type]: { schema: { type: "string" } } } },
+  ...problems,
+});
+const query = (...names: string[]): Json[] => names.map((name) => ({ name, in: "query", schema: { type: "string" } }));
+const named = (name: string): Json => ({ name, in: "path", required: true, schema: { type: "string" } });
+const bytes: Json = { required: true, content: { "application/x-ndjson": { schema: { type: "string" } } } };
+
+/** What of db is no JSON in one piece, and the doors that are other products' own. */
+const DB_ROUTES: Json = {
+  "/db/export": {
+    get: {
+      operationId: "dbExport",
+      summary: "Documents as NDJSON, or SQL",
+      tags: ["db"],
+      parameters: query("collections", "format"),
+      responses: stream("application/x-ndjson"),
+    },
+  },
+  "/db/import": {
+    post: {
+      operationId: "dbImport",
+      summary: "Writes documents from NDJSON",
+      tags: ["db"],
+      parameters: query("mode", "collection", "idField"),
+      requestBody: bytes,
+      responses: ok("How much was written", object),
+    },
+  },
+  "/db/backup": {
+    get: { operationId: "dbBackup", summary: "Everything, as NDJSON", tags: ["db"], responses: stream("application/x-ndjson") },
+  },
+  "/db/restore": {
+    post: {
+      operationId: "dbRestore",
+      summary: "Puts a backup in the place of everything",
+      tags: ["db"],
+      requestBody: bytes,
+      responses: ok("How much was restored", object),
+    },
+  },
+  "/db/watch/{collection}": {
+    get: {
+      operationId: "dbWatch",
+      summary: "Changes as server-sent events, or over WebSocket",
+      tags: ["db"],
+      parameters: [named("collection"), ...query("since", "where", "id")],
+      responses: stream("text/event-stream"),
+    },
+  },
+  "/d1/accounts/{account}/d1/database/{database}/query": {
+    post: {
+      operationId: "d1Query",
+      summary: "As Cloudflare D1",
+      tags: ["db"],
+      parameters: [named("account"), named("database")],
+      requestBody: { required: true, ...json(object) },
+      responses: ok("As D1 answers", object),
+    },
+  },
+  "/rest/{collection}": {
+    get: {
+      operationId: "restRead",
+      summary: "As PostgREST; also POST, PATCH, DELETE",
+      tags: ["db"],
+      parameters: [named("collection")],
+      responses: ok("Rows", { type: "array", items: object }),
+    },
+  },
+};
 
 function serviceRoutes(): Json {
   const routes: Json = {};

@@ -20,6 +20,12 @@ export const rpc = new Hono<HttpEnv>()
     const call = Call.safeParse(await readJson(c.req.raw, MAX_BODY_BYTES));
     if (!call.success) throw new DoError("INVALID_ARGUMENT", 'The body must be {"params": [...]} or {"params": {...}}');
     const result = await Session.invoke(c.var.caller, service, method, call.data.params ?? []);
+    if (result instanceof ReadableStream) {
+      await result.cancel();
+      throw new DoError("UNSUPPORTED", `${service}.${method} answers a stream; over HTTP it is /${service}/${method}`, {
+        reason: "STREAM",
+      });
+    }
     const { value, types } = encodeValue(result, "result");
     return c.json({ result: value ?? null, ...(Object.keys(types).length > 0 ? { resultEncoding: types } : {}) });
   })

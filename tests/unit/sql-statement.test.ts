@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { checkStatement } from "../../workers/core-services/db/statement.ts";
+import { checkStatement, splitStatements } from "../../workers/core-services/db/sql/statement.ts";
 
 describe("checkStatement()", () => {
   it.each([
@@ -25,6 +25,24 @@ describe("checkStatement()", () => {
     },
   );
 
+  it.each([
+    ["SELECT $a(');DROP TABLE t;--')", "no named ones"],
+    ["SELECT 1 WHERE a = :a", "no named ones"],
+    ["SELECT 1\0", "NUL"],
+    ["", "no statement"],
+    [" ; -- x", "no statement"],
+    ["PRAGMA foreign_keys = 0", "no such PRAGMA"],
+    ["PRAGMA table_info = t", "no such PRAGMA"],
+    ["EXPLAIN QUERY PLAN PRAGMA main.recursive_triggers(1)", "no such PRAGMA"],
+    ["CREATE TRIGGER begin AFTER INSERT ON end BEGIN SELECT 1; END; SELECT 2", "one statement per call"],
+  ])("%j is refused", (sql, message) => {
+    expect(() => checkStatement(sql)).toThrow(message);
+  });
+
+  it("a dollar inside a name is a name's", () => {
+    expect(() => checkStatement("SELECT a$b FROM t$ WHERE x = ?1")).not.toThrow();
+  });
+
   it("a trigger ends with the END of its BEGIN", () => {
     const trigger = "CREATE TEMP TRIGGER t AFTER INSERT ON a BEGIN SELECT CASE WHEN 1 THEN 2 END; INSERT INTO b VALUES ('END;'); END";
     expect(() => checkStatement(`${trigger};`)).not.toThrow();
@@ -39,7 +57,21 @@ describe("checkStatement()", () => {
 
   it.each(["[", "'", '"', "`", "/*", "--", "' ", "[ "])("ends soon on a great many %j", (part) => {
     const startedMs = performance.now();
-    checkStatement(part.repeat(Math.floor(99_000 / part.length)));
+    checkStatement(`SELECT ${part.repeat(Math.floor(99_000 / part.length))}`);
     expect(performance.now() - startedMs).toBeLessThan(500);
+  });
+});
+
+describe("splitStatements()", () => {
+  it.each([
+    ["", []],
+    [" ;; -- nothing", []],
+    ["SELECT 1; SELECT ';'; -- x", ["SELECT 1;", " SELECT ';';"]],
+    [
+      "CREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT 1; SELECT 2; END; SELECT 3",
+      ["CREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT 1; SELECT 2; END", " SELECT 3"],
+    ],
+  ])("%j", (script, statements) => {
+    expect(splitStatements(script).map((text) => text.replace(/^;/, ""))).toEqual(statements);
   });
 });
