@@ -84,15 +84,7 @@ export async function invoke(
     const resource = found.resource?.(args) ?? "*";
     // Read here: counting the call may have found out that the credential grants less than before.
     if (!found.open && !allows(authority.policy.scopes, service, found.access, resource)) {
-      await noteDenied(env, authority, `${service}:${found.access}:${resource}`);
-      throw new DoError(
-        "PERMISSION_DENIED",
-        `Cannot call ${service}.${method}: it needs the scope ${service}:${found.access}:${resource}`,
-        {
-          reason: "MISSING_SCOPE",
-          details: { scope: `${service}:${found.access}:${resource}` },
-        },
-      );
+      throw await denied(env, authority, `Cannot call ${service}.${method}`, `${service}:${found.access}:${resource}`);
     }
     const handler = implementation(env, authority, service).get(method);
     if (!handler) throw new DoError("INTERNAL", `${service}.${method} is defined but not implemented`);
@@ -157,6 +149,12 @@ function authServiceOf(env: Cloudflare.Env, authority: Authority): Implementatio
 function inspected({ principal, scopes, credential }: Authenticated, { tiers }: Config): Inspected {
   const { id, source = "", expiresMs } = credential ?? { id: "", expiresMs: undefined };
   return { principal, scopes: scopes ?? policyOf(principal, tiers).scopes, credential: { id, source, expiresMs } };
+}
+
+/** The error of who lacks a scope, which says what to ask for. */
+export async function denied(env: Cloudflare.Env, authority: Authority, what: string, scope: string): Promise<DoError> {
+  await noteDenied(env, authority, scope);
+  return new DoError("PERMISSION_DENIED", `${what}: it needs the scope ${scope}`, { reason: "MISSING_SCOPE", details: { scope } });
 }
 
 /** A denial is worth a line in the tenant's trail. That it cannot be written does not make it less of one. */
