@@ -1,3 +1,5 @@
+import { newHttpBatchRpcSession } from "capnweb";
+import { request as httpRequest } from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { testHost, type TestHost } from "../support/host.ts";
 
@@ -6,6 +8,11 @@ beforeAll(async () => {
   host = await testHost();
 });
 afterAll(() => host.stop());
+
+/** As much of the surface as is used here. */
+interface Rpc {
+  authenticate(credential: string): { whoami(): Promise<Record<string, unknown>> };
+}
 
 interface Key {
   id: string;
@@ -74,7 +81,7 @@ describe("an API key over HTTP", () => {
   });
 
   it("with a limit of N per minute, 10 N concurrent requests admit exactly N", async () => {
-    const limit = 30;
+    const limit = 20;
     const { key } = await newKey("limited", ["db:*"], { rateLimits: [{ name: "minute", limit, windowMs: 60_000 }] });
     const answers = await Promise.all(Array.from({ length: 10 * limit }, () => get("/auth", key)));
     const statuses = answers.map(({ status }) => status);
@@ -107,5 +114,34 @@ describe("an API key over HTTP", () => {
       expect(response.status, name).toBe(403);
       expect(await response.json()).toMatchObject({ reason: "ADDRESS_NOT_ALLOWED" });
     }
+  });
+
+  it("opens a WebSocket, whose calls are counted and end with the key", async () => {
+    const { key, id } = await newKey("socket", ["db:read"], { rateLimits: [{ name: "minute", limit: 50, windowMs: 60_000 }] });
+    const request = httpRequest(`${host.url}/rpc`, {
+      headers: {
+        authorization: `Bearer ${key}`,
+        connection: "Upgrade",
+        upgrade: "websocket",
+        "sec-websocket-version": "13",
+        "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+      },
+    });
+    const opened = new Promise<number | undefined>((resolve, reject) => {
+      request.once("upgrade", (response, socket) => {
+        socket.destroy();
+        resolve(response.statusCode);
+      });
+      request.once("response", (response) => resolve(response.statusCode));
+      request.once("error", reject);
+    });
+    request.end();
+    expect(await opened).toBe(101);
+
+    using session = newHttpBatchRpcSession<Rpc>(`${host.url}/rpc`);
+    expect(await session.authenticate(key).whoami()).toMatchObject({ principal: { id }, rates: [{ limit: 50, remaining: 47 }] });
+    await call("revokeApiKey", [id]);
+    using again = newHttpBatchRpcSession<Rpc>(`${host.url}/rpc`);
+    await expect(again.authenticate(key).whoami()).rejects.toMatchObject({ code: "UNAUTHENTICATED", reason: "CREDENTIAL_REVOKED" });
   });
 });

@@ -134,6 +134,9 @@ describe("metadata", () => {
     });
     expect(denied.status).toBe(403);
     expect(denied.headers.get("www-authenticate")).toContain('error="insufficient_scope", scope="db:write:orders"');
+    const run = await host.execute({ code: "return 1" }, { authorization: `Bearer ${String(key)}` });
+    expect(run.status).toBe(403);
+    expect(run.headers.get("www-authenticate")).toContain('error="insufficient_scope", scope="executions:write"');
   });
 });
 

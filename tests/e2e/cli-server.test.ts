@@ -113,7 +113,9 @@ describe("a server that refuses or is not there", () => {
     const wrong = { env: { DO_URL: host.url, DO_KEY: "do_key_that_is_wrong" } };
     const { code, stdout, stderr } = await doer(args, wrong);
     expect({ code, stdout }).toEqual({ code: 3, stdout: "" });
-    expect(stderr).toMatch(/^doer: .*credential is not valid\nSet DO_KEY, or pass --key\.\nUNAUTHENTICATED BAD_CREDENTIAL req_\w+\n$/);
+    expect(stderr).toMatch(
+      /^doer: .*credential is not valid\nSet DO_KEY, pass --key, or run doer login\.\nUNAUTHENTICATED BAD_CREDENTIAL req_\w+\n$/,
+    );
     const machine = await doer([...args, "--json"], wrong);
     expect(machine).toMatchObject({ code: 3, stderr: "" });
     expect(JSON.parse(machine.stdout)).toMatchObject({ error: { code: "UNAUTHENTICATED", reason: "BAD_CREDENTIAL", retryable: false } });

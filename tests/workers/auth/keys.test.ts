@@ -43,8 +43,14 @@ describe("an API key", () => {
     const { auth } = admin();
     const { key } = await auth.createApiKey("db only", ["db:*"]);
     const session = await as(key);
-    await expect(async () => session.execute({ code: "return 1" })).rejects.toMatchObject({ code: "PERMISSION_DENIED" });
+    await expect(async () => session.execute({ code: "return 1" })).rejects.toMatchObject({
+      code: "PERMISSION_DENIED",
+      reason: "MISSING_SCOPE",
+      details: { scope: "executions:write" },
+    });
     await expect(async () => session.executions.list()).rejects.toMatchObject({ code: "PERMISSION_DENIED", reason: "MISSING_SCOPE" });
+    const { items } = await auth.listAudit({ action: "permission.denied" });
+    expect(items.map(({ object }) => object)).toEqual(["executions:read", "executions:write"]);
   });
 
   it("revoked is refused on the next request, also of a session that was open", async () => {

@@ -98,6 +98,21 @@ describe("signing in", () => {
     }
   });
 
+  it("as somebody whose password one knows is counted too, though right ones are not held against the user", async () => {
+    const accounts = env.ACCOUNTS.getByName(`accounts-${newTenant()}`);
+    const at = (i: number) => 1_000_000 + i * 1_000;
+    let tries = 0;
+    const isRefused = () =>
+      accounts.beginSignIn("a@b.test", "192.0.2.1", at(tries++)).then(
+        () => accounts.endSignIn("a@b.test", "192.0.2.1").then(() => false),
+        () => true,
+      );
+    while (!(await isRefused()));
+    // A hundred at once, and one for each six seconds since.
+    expect(tries).toBeGreaterThan(100);
+    expect(tries).toBeLessThan(125);
+  });
+
   it("into one of several tenants needs its name; into another's is refused", async () => {
     const { email, user, tenant } = await tenantWithUser();
     const other = admin();

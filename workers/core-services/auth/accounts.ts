@@ -17,8 +17,10 @@ const BUCKETS_TABLE = "CREATE TABLE IF NOT EXISTS buckets (name TEXT PRIMARY KEY
 /** Tries that fail to sign in as one user from one address, in ten minutes. */
 const TRIES_OF_USER = { limit: 10, windowMs: 600_000 };
 const TRIES_OF_ADDRESS = { limit: 100, windowMs: 600_000 };
+/** Those that succeed count here: whoever knows one password must not keep all others out. */
+const SIGN_INS_OF_USER = { limit: 100, windowMs: 600_000 };
 /** Each try is a tenth of a second of work, and anyone may ask for it. */
-const TRIES_OF_ALL = { limit: 20, windowMs: 4_000 };
+const TRIES_OF_ALL = { limit: 50, windowMs: 10_000 };
 
 /**
  * What no tenant has for itself: people, which tenants there are, and where people belong. There is one object of this
@@ -123,8 +125,8 @@ export class Accounts extends DurableObject {
    * @throws DoError RATE_LIMITED, the same whether there is or not
    */
   beginSignIn(email: string, address: string | undefined, nowMs: number): SigningIn | undefined {
-    const { ofUser, ofAddress, ofAll } = bucketsFor(email, address);
-    const { admitted, retryAfterMs } = this.#gates.take([ofUser, ...ofAddress, ofAll], 1, nowMs);
+    const { ofUser, ofAddress, others } = bucketsFor(email, address);
+    const { admitted, retryAfterMs } = this.#gates.take([ofUser, ...ofAddress, ...others], 1, nowMs);
     this.#flushLater();
     if (admitted) return this.#users.signingIn(email);
     throw new DoError("RATE_LIMITED", "Cannot sign in: too many tries", { reason: "SIGN_IN", retryAfterMs });
@@ -153,7 +155,10 @@ function bucketsFor(email: string, address: string | undefined) {
   return {
     ofUser: { name: "sign-in", key: `e:${email.toLowerCase()}:${address ?? ""}`, ...TRIES_OF_USER },
     ofAddress: address === undefined ? [] : [{ name: "address", key: `a:${address}`, ...TRIES_OF_ADDRESS }],
-    ofAll: { name: "all", key: "all", ...TRIES_OF_ALL },
+    others: [
+      { name: "user", key: `s:${email.toLowerCase()}`, ...SIGN_INS_OF_USER },
+      { name: "all", key: "all", ...TRIES_OF_ALL },
+    ],
   };
 }
 

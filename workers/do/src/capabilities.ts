@@ -104,12 +104,7 @@ export async function invoke(
     const wanted = found.open ? [] : [found.resource?.(args) ?? "*"].flat();
     const missing = wanted.find((resource) => !allows(scopes, service, access, resource));
     if (missing !== undefined) {
-      const scope = `${service}:${access}:${missing}`;
-      await noteDenied(env, authority, scope);
-      throw new DoError("PERMISSION_DENIED", `Cannot call ${service}.${method}: it needs the scope ${scope}`, {
-        reason: "MISSING_SCOPE",
-        details: { scope },
-      });
+      throw await denied(env, authority, `Cannot call ${service}.${method}`, `${service}:${access}:${missing}`);
     }
     const handler = implementation(env, authority, service).get(method);
     if (!handler) throw new DoError("INTERNAL", `${service}.${method} is defined but not implemented`);
@@ -176,6 +171,12 @@ function authServiceOf(env: Cloudflare.Env, authority: Authority): Implementatio
 function inspected({ principal, scopes, credential }: Authenticated, { tiers }: Config): Inspected {
   const { id, source = "", expiresMs } = credential ?? { id: "", expiresMs: undefined };
   return { principal, scopes: scopes ?? policyOf(principal, tiers).scopes, credential: { id, source, expiresMs } };
+}
+
+/** The error of who lacks a scope, which says what to ask for. */
+export async function denied(env: Cloudflare.Env, authority: Authority, what: string, scope: string): Promise<DoError> {
+  await noteDenied(env, authority, scope);
+  return new DoError("PERMISSION_DENIED", `${what}: it needs the scope ${scope}`, { reason: "MISSING_SCOPE", details: { scope } });
 }
 
 /** A denial is worth a line in the tenant's trail. That it cannot be written does not make it less of one. */

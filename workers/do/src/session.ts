@@ -17,7 +17,7 @@ import { realmOf } from "../../core-services/auth/realm.ts";
 import { configOf } from "../../core-services/auth/config.ts";
 import { issuerOf } from "./authenticate-jwt.ts";
 import type { Authenticator, Circumstances } from "./authenticate.ts";
-import { invoke, Services, type Authority } from "./capabilities.ts";
+import { denied, invoke, Services, type Authority } from "./capabilities.ts";
 import { DoError } from "./errors.ts";
 import type { Executions } from "./executions/executions.ts";
 import { decodeAnswer } from "../../../sdk/src/answer.ts";
@@ -79,9 +79,10 @@ export class Session extends Services {
   async #execute(request: unknown, observer: Observer): Promise<string> {
     const authority = this.#standing.counted();
     const { mayExecute, concurrent, tenantConcurrent, wallMsMost } = authority.policy;
-    // Refused there, with its reason.
-    if (!mayExecute) return execute(this.#deps, authority, request, observer);
     const { env, now, waitUntil } = this.#deps;
+    // To nobody in particular the executor says that their tier may not: there is no scope to ask for.
+    if (!mayExecute && authority.principal.kind === "anonymous") return execute(this.#deps, authority, request, observer);
+    if (!mayExecute) throw await denied(env, authority, "Cannot run code", "executions:write");
     const realm = realmOf(env, authority.principal.tenant);
     const lease = await realm.acquire(authority.principal.id, concurrent, tenantConcurrent, now() + wallMsMost, now());
     try {
@@ -245,11 +246,7 @@ export class ExecutionsCapability extends RpcTarget {
     return this.#authority.meter.call({ service: "executions", method: access, access }, async () => {
       const { policy: granted, principal } = this.#authority;
       if (!allows(granted.scopes, "executions", access, "*")) {
-        throw new DoError(
-          "PERMISSION_DENIED",
-          `Cannot see executions: it needs the scope executions:${access}, and tier "${granted.tier}" or the credential does not grant it`,
-          { reason: "MISSING_SCOPE" },
-        );
+        throw await denied(this.#env, this.#authority, "Cannot look after executions", `executions:${access}`);
       }
       return this.#env.EXECUTIONS.getByName(principal.tenant);
     });

@@ -8,7 +8,9 @@ export function problemText(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   const lines = [`${onStderr.red("doer:")} ${printable(message)}`];
   if (error instanceof DoError) {
-    if (error.code === "UNAUTHENTICATED") lines.push("Set DO_KEY, or pass --key.");
+    // Whoever is just signing in needs no other credential.
+    const lacksCredential = error.code === "UNAUTHENTICATED" && error.reason !== "BAD_SIGN_IN";
+    if (lacksCredential) lines.push("Set DO_KEY, pass --key, or run doer login.");
     const facts = [error.code, error.reason, error.requestId].filter((fact) => fact !== undefined);
     lines.push(onStderr.dim(printable(facts.join(" "))));
   }

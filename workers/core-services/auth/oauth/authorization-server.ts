@@ -10,6 +10,7 @@ import { ClientDocuments } from "./client-documents.ts";
 import { authorize, grantUserId, type GrantProps } from "./consent.ts";
 import { Records } from "./records.ts";
 import { SCOPES_OFFERED } from "./scopes.ts";
+import { Turns } from "./turns.ts";
 
 /** What the library finds its records by. */
 interface LibraryEnv {
@@ -53,7 +54,7 @@ export class AuthorizationServer extends DurableObject {
   readonly #gates: Gates;
   readonly #documents = new ClientDocuments();
   readonly #servers = new Map<string, OAuthAuthorizationServer<LibraryEnv>>();
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
   #flushing = false;
 
   constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
@@ -171,12 +172,7 @@ export class AuthorizationServer extends DurableObject {
 
   /** One after the other: the library reads a grant, and writes it, with time in between. */
   #forTokens(address: string | undefined, run: () => Promise<Response>): Promise<Response> {
-    const inTurn = () => {
-      const result = this.#turn.then(run, run);
-      this.#turn = result.catch(() => undefined);
-      return result;
-    };
-    return this.#counted("token", TOKEN_REQUESTS, address, inTurn);
+    return this.#counted("token", TOKEN_REQUESTS, address, () => this.#turns.take(run));
   }
 
   async #counted(
