@@ -5,14 +5,22 @@ import { sha256 } from "./hash.ts";
 /** A caller's promise that two requests with one key are one request. */
 export interface OnceKey {
   key: string;
+  /** Whose key it is, where two principals who choose one key are two; else it is the tenant's. An id, without spaces. */
+  owner?: string;
   /** Tells another request under the same key. */
   bodyHash: string;
 }
 
 export const KEEP_MS = 24 * 60 * 60 * 1_000;
 
-export async function onceKey(key: string | undefined, method: string, body: unknown): Promise<OnceKey | undefined> {
-  return key === undefined ? undefined : { key, bodyHash: await sha256(method, canonical(body)) };
+export async function onceKey(key: string | undefined, method: string, body: unknown, owner?: string): Promise<OnceKey | undefined> {
+  if (key === undefined) return undefined;
+  return { key, bodyHash: await sha256(method, canonical(body)), ...(owner === undefined ? {} : { owner }) };
+}
+
+/** The name under which the answer is kept. */
+export function nameOfKey({ key, owner }: OnceKey): string {
+  return owner === undefined ? key : `${owner} ${key}`;
 }
 
 /** What cannot be encoded cannot be written either: the write will say why. */
@@ -35,14 +43,14 @@ export function once<T>(sql: SqlStorage, key: OnceKey | undefined, nowMs: number
   );
   sql.exec("DELETE FROM _do_once WHERE expires_ms <= ?", nowMs);
   const [first] = sql
-    .exec<{ body_hash: string; answer: string }>("SELECT body_hash, answer FROM _do_once WHERE key = ?", key.key)
+    .exec<{ body_hash: string; answer: string }>("SELECT body_hash, answer FROM _do_once WHERE key = ?", nameOfKey(key))
     .toArray();
   if (first) {
     if (first.body_hash !== key.bodyHash) throw idempotencyMismatch(key.key);
     return JSON.parse(first.answer) as T;
   }
   const answer = write();
-  sql.exec("INSERT INTO _do_once VALUES (?, ?, ?, ?)", key.key, key.bodyHash, JSON.stringify(answer), nowMs + KEEP_MS);
+  sql.exec("INSERT INTO _do_once VALUES (?, ?, ?, ?)", nameOfKey(key), key.bodyHash, JSON.stringify(answer), nowMs + KEEP_MS);
   return answer;
 }
 

@@ -1,5 +1,5 @@
 import { DoError } from "../../../../sdk/src/errors.ts";
-import { idempotencyMismatch, KEEP_MS, type OnceKey } from "../../shared/once.ts";
+import { idempotencyMismatch, KEEP_MS, nameOfKey, type OnceKey } from "../../shared/once.ts";
 
 /** The runtime's own key-value store: in the same file and the same transactions as the tenant's tables, and no SQL reaches it. */
 export type Kept = DurableObjectStorage["kv"];
@@ -20,19 +20,20 @@ export function onceKept<T>(kept: Kept, key: OnceKey | undefined, nowMs: number,
     kept.delete(`once/${of}`);
     kept.delete(name);
   }
-  const first = kept.get<Answered>(`once/${key.key}`);
+  const name = nameOfKey(key);
+  const first = kept.get<Answered>(`once/${name}`);
   if (first) {
     if (first.bodyHash !== key.bodyHash) throw idempotencyMismatch(key.key);
     return first.answer as T;
   }
   const answer = write();
   try {
-    kept.put(`once/${key.key}`, { bodyHash: key.bodyHash, answer } satisfies Answered);
+    kept.put(`once/${name}`, { bodyHash: key.bodyHash, answer } satisfies Answered);
   } catch {
     throw new DoError("TOO_LARGE", "Cannot run SQL: an answer that an idempotency key keeps may have at most 2 MB", {
       reason: "KEPT_ANSWER",
     });
   }
-  kept.put(`once-until/${time(nowMs + KEEP_MS)}/${key.key}`, key.key);
+  kept.put(`once-until/${time(nowMs + KEEP_MS)}/${name}`, name);
   return answer;
 }
