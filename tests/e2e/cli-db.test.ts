@@ -1,9 +1,10 @@
+import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { isComplete } from "../../sdk/src/cli/commands/db/sql-words.ts";
-import { doer } from "../support/doer.ts";
+import { takeStatement } from "../../sdk/src/cli/commands/db/sql-words.ts";
+import { doer, DOER, NODE } from "../support/doer.ts";
 import { testHost, type TestHost } from "../support/host.ts";
 
 let host: TestHost;
@@ -24,7 +25,7 @@ describe("doer db shell", () => {
   it("runs statements from standard input, over several lines, and shows rows", async () => {
     const { code, stdout, stderr } = await run(
       ["db", "shell"],
-      "CREATE TABLE t (n INTEGER,\n  s TEXT);\nINSERT INTO t VALUES (1, 'a;b'),\n(2, NULL);\nSELECT * FROM t;\n.tables\n.schema t\n.explain DELETE FROM t",
+      "CREATE TABLE t (n INTEGER,\n  s TEXT); INSERT INTO t VALUES (1, 'a;b'),\n(2, NULL);\nSELECT * FROM t;\n.tables\n.schema t\n.explain DELETE FROM t",
     );
     expect(stderr).toBe("0 rows changed\n2 rows changed\n");
     expect(stdout).toBe(
@@ -43,17 +44,65 @@ describe("doer db shell", () => {
   });
 
   it.each([
-    ["SELECT 1", false],
-    ["SELECT 1;", true],
-    ["SELECT ';", false],
-    ["SELECT ';';", true],
-    ["SELECT 1; -- more", true],
-    ["SELECT 1 -- ;", false],
-    ["SELECT 1 /* ;", false],
-    ["CREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT 1;", false],
-    ["CREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT 1; END;", true],
-  ])("%j: complete %s", (text, complete) => {
-    expect(isComplete(text)).toBe(complete);
+    ["SELECT 1", undefined, undefined],
+    ["SELECT 1;", "SELECT 1;", ""],
+    ["SELECT 1; SELECT 2;", "SELECT 1;", " SELECT 2;"],
+    ["SELECT ';", undefined, undefined],
+    ["SELECT ';'; x", "SELECT ';';", " x"],
+    ["SELECT 1; -- more", "SELECT 1;", " -- more"],
+    ["SELECT 1 -- ;", undefined, undefined],
+    ["SELECT 1 /* ;", undefined, undefined],
+    ["CREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT 1;", undefined, undefined],
+    [
+      "CREATE TEMP TRIGGER t AFTER INSERT ON a BEGIN SELECT CASE 1 END; END;x",
+      "CREATE TEMP TRIGGER t AFTER INSERT ON a BEGIN SELECT CASE 1 END; END;",
+      "x",
+    ],
+  ])("%j is sent as %j", (text, statement, rest) => {
+    expect(takeStatement(text)).toEqual(statement === undefined ? undefined : { statement, rest });
+  });
+});
+
+/** Of util-linux: runs a command on a terminal. */
+const SCRIPT = "/usr/bin/script";
+
+describe.skipIf(process.platform !== "linux" || !existsSync(SCRIPT))("doer db shell on a terminal", () => {
+  it("completes words and names, takes back what was begun, and remembers", async () => {
+    const shell = spawn(SCRIPT, ["-qec", `"${NODE}" "${DOER}" db shell`, "/dev/null"], {
+      env: { PATH: process.env["PATH"], HOME: folder, TERM: "xterm", DO_URL: host.url, DO_KEY: host.rootKey, NO_COLOR: "1" },
+    });
+    let shown = "";
+    let said = () => {};
+    shell.stdout.on("data", (chunk: Buffer) => {
+      shown += chunk.toString();
+      said();
+    });
+    /** Types, and waits for what then must come. */
+    const type = async (keys: string, wanted: string) => {
+      const from = shown.length;
+      shell.stdin.write(keys);
+      await new Promise<void>((resolve) => {
+        said = () => {
+          if (shown.indexOf(wanted, from) !== -1) resolve();
+        };
+        said();
+      });
+    };
+    const ended = new Promise<number | null>((resolve) => void shell.once("exit", resolve));
+    await type("", "db> ");
+    await type("CREATE TABLE things (label TEXT);\r", "db> ");
+    await type("INSERT INTO things VALUES ('a thing');\r", "db> ");
+    await type("select lab\t", "label");
+    await type(" from thi\t", "things");
+    await type(";\r", "a thing");
+    await type("SELECT 1\r", "  > ");
+    await type("\u0003", "db> ");
+    await type("\u001b[A\u001b[A", "select label from things;");
+    await type("\r", "a thing");
+    await type(".quit\r", "");
+    expect(await ended).toBe(0);
+    expect(readFileSync(join(folder, ".doer_history"), "utf8")).toContain("INSERT INTO things VALUES ('a thing');\n");
+    expect(statSync(join(folder, ".doer_history")).mode & 0o777).toBe(0o600);
   });
 });
 

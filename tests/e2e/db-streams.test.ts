@@ -1,3 +1,4 @@
+import { newWebSocketRpcSession } from "capnweb";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { connect, readChanges, type Session } from "../../sdk/src/index.ts";
 import { testHost, type TestHost } from "../support/host.ts";
@@ -9,6 +10,10 @@ beforeAll(async () => {
   session = connect(host.url, host.rootKey);
 });
 afterAll(() => host.stop());
+
+interface Root {
+  authenticate(credential: string): { db: { watch(collection: string): Promise<ReadableStream<Uint8Array>> } };
+}
 
 interface Event {
   id?: string;
@@ -86,6 +91,17 @@ describe("watch", () => {
     await two;
     socket.close();
     expect(messages).toEqual(["a", "b"]);
+  });
+
+  it("over Cap'n Web", async () => {
+    using root = newWebSocketRpcSession<Root>(`${host.url.replace("http", "ws")}/rpc`);
+    const { db } = root.authenticate(host.rootKey);
+    const stream = await db.watch("capnweb");
+    await session.db.insert("capnweb", {}, { id: "x" });
+    for await (const change of readChanges(stream)) {
+      expect(change).toMatchObject({ op: "insert", id: "x" });
+      break;
+    }
   });
 
   it("over the SDK, as objects", async () => {

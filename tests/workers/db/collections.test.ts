@@ -39,6 +39,17 @@ describe("a definition", () => {
     });
   });
 
+  it("a document may hold as many values as its schema can be checked for", async () => {
+    const run = inTenant();
+    // 3 parts and 997 alternatives: 2,000,000 / 1,000 values, of which the document and its list are two.
+    await run(
+      `await db.defineCollection("c", { schema: { properties: { a: { items: { anyOf: Array.from({ length: 995 }, (_, n) => ({ const: n })) } } } } })`,
+    );
+    const write = (values: number) => `return db.insert("c", { a: Array.from({ length: ${values} }, () => 994) }).then((e) => e.version)`;
+    expect(await run(write(1_998))).toBe(1);
+    expect(await run(write(1_999))).toMatchObject({ code: "TOO_LARGE", message: expect.stringContaining("a schema of 1000 parts") });
+  });
+
   it("a property may have the name of a keyword", async () => {
     const run = inTenant();
     await run(`await db.defineCollection("c", { schema: { properties: { pattern: { type: "string" }, format: { type: "string" } } } })`);

@@ -149,6 +149,15 @@ describe("query", () => {
     });
   });
 
+  it("a statement whose answer is refused leaves no table locked", async () => {
+    const run = inTenant();
+    await run(`await db.query("CREATE TABLE t (n INTEGER)"); await db.query("INSERT INTO t VALUES (9007199254740993), (1), (2)")`);
+    for (const mode of ["ro", "rw"]) {
+      expect(await run(`return db.query("SELECT n FROM t", [], { mode: "${mode}" })`)).toMatchObject({ reason: "UNSAFE_INTEGER" });
+    }
+    expect(await run(`return db.query("DROP TABLE t")`)).toMatchObject({ rows: [] });
+  });
+
   it("explain tells tables read and written without running", async () => {
     const run = inTenant();
     await run(

@@ -37,9 +37,18 @@ export const COLLECTION_LIMITS = {
   rules: 10,
   schemaBytes: 65_536,
   schemaNodes: 1_000,
+  /** Values of a document times parts of its schema: about what checking it takes, in microseconds. */
+  schemaChecks: 2_000_000,
 } as const;
 
 /** What the feed of changes keeps: the newest, until one of these is reached. */
 export const FEED_LIMITS = { changes: 100_000, bytes: 64 * 1024 * 1024, ms: 7 * 24 * 60 * 60 * 1_000, waitMs: 30_000 } as const;
 
-export const SEARCH_LIMITS = { queryCharacters: 1_000, terms: 32, deepestHit: 10_000 } as const;
+export const SEARCH_LIMITS = {
+  queryCharacters: 1_000,
+  terms: 32,
+  deepestHit: 10_000,
+  fuzzyCandidates: 100,
+  fuzzyWords: 8,
+  fuzzyCharacters: 20_000,
+} as const;

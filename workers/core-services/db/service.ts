@@ -19,12 +19,10 @@ const DEFAULT_LIST_ITEMS = 100;
 /** What a principal may call, on the databases of the tenant that `database` is. */
 export function dbService(database: TenantDatabase, caller: Caller, nowMs: () => number): Implementation<typeof dbDefinition> {
   const call = (): Call => ({ caller, nowMs: nowMs() });
-  /** Two principals who choose one key are two: the answer of one may be nothing that the other may see. */
-  const ofCaller = (key: string) => `${caller.id} ${key}`;
-  /** @param body what makes two requests the same */
+  /** @param body what makes two requests the same; of two principals: the answer to one may be nothing that the other may see */
   const keyed = async (key: string | undefined, method: string, body: unknown): Promise<Call> => ({
     ...call(),
-    once: await onceKey(key && ofCaller(key), method, body),
+    once: await onceKey(key, method, body, caller.id),
   });
 
   const write = async (mutation: Mutation, key: string | undefined) =>
@@ -67,11 +65,11 @@ export function dbService(database: TenantDatabase, caller: Caller, nowMs: () =>
       entities: await database.documents.atomic(checks, mutations, await keyed(idempotencyKey, "atomic", [checks, mutations])),
     }),
     query: async (sql, params = [], { mode = "rw", maxRows, timeoutMs, idempotencyKey } = {}) => {
-      const once = await onceKey(idempotencyKey && ofCaller(idempotencyKey), "query", [sql, params, mode, maxRows]);
+      const once = await onceKey(idempotencyKey, "query", [sql, params, mode, maxRows], caller.id);
       return database.tables.query({ sql, params, mode, maxRows, timeoutMs, nowMs: nowMs(), once });
     },
     batch: async (statements, { timeoutMs, counts = false, idempotencyKey } = {}) => {
-      const once = await onceKey(idempotencyKey && ofCaller(idempotencyKey), "batch", [statements, counts]);
+      const once = await onceKey(idempotencyKey, "batch", [statements, counts], caller.id);
       return database.tables.batch({
         statements: statements.map(({ sql, params = [] }) => ({ sql, params })),
         counts,

@@ -5,6 +5,8 @@ import { sha256 } from "./hash.ts";
 /** A caller's promise that two requests with one key are one request. */
 export interface OnceKey {
   key: string;
+  /** Whose key it is, where two principals who choose one key are two; else it is the tenant's. An id, without spaces. */
+  owner?: string;
   /** Tells another request under the same key. */
   bodyHash: string;
   /** How long the answer is kept; default 24 hours. */
@@ -15,8 +17,14 @@ export interface OnceKey {
 const MAX_AUTOMATIC_CHARACTERS = 500_000;
 export const KEEP_MS = 24 * 60 * 60 * 1_000;
 
-export async function onceKey(key: string | undefined, method: string, body: unknown): Promise<OnceKey | undefined> {
-  return key === undefined ? undefined : { key, bodyHash: await sha256(method, canonical(body)) };
+export async function onceKey(key: string | undefined, method: string, body: unknown, owner?: string): Promise<OnceKey | undefined> {
+  if (key === undefined) return undefined;
+  return { key, bodyHash: await sha256(method, canonical(body)), ...(owner === undefined ? {} : { owner }) };
+}
+
+/** The name under which the answer is kept. */
+export function nameOfKey({ key, owner }: OnceKey): string {
+  return owner === undefined ? key : `${owner} ${key}`;
 }
 
 /** What cannot be encoded cannot be written either: the write will say why. */
@@ -39,7 +47,7 @@ export function once<T>(sql: SqlStorage, key: OnceKey | undefined, nowMs: number
   );
   sql.exec("DELETE FROM _do_once WHERE expires_ms <= ?", nowMs);
   const [first] = sql
-    .exec<{ body_hash: string; answer: string }>("SELECT body_hash, answer FROM _do_once WHERE key = ?", key.key)
+    .exec<{ body_hash: string; answer: string }>("SELECT body_hash, answer FROM _do_once WHERE key = ?", nameOfKey(key))
     .toArray();
   if (first) {
     if (first.body_hash !== key.bodyHash) throw idempotencyMismatch(key.key);
@@ -49,7 +57,7 @@ export function once<T>(sql: SqlStorage, key: OnceKey | undefined, nowMs: number
   const answer = write();
   const text = JSON.stringify(answer);
   const isKept = !isAutomatic(key) || text.length <= MAX_AUTOMATIC_CHARACTERS;
-  sql.exec("INSERT INTO _do_once VALUES (?, ?, ?, ?)", key.key, key.bodyHash, isKept ? text : "", nowMs + (key.keepMs ?? KEEP_MS));
+  sql.exec("INSERT INTO _do_once VALUES (?, ?, ?, ?)", nameOfKey(key), key.bodyHash, isKept ? text : "", nowMs + (key.keepMs ?? KEEP_MS));
   return answer;
 }
 

@@ -32,7 +32,8 @@ const FORMATS = ["date-time", "date", "time", "uuid", "ipv4"];
 /** @throws DoError INVALID_ARGUMENT for a schema that cannot be used */
 export function compileSchema(schema: Record<string, unknown> | undefined): SchemaCheck {
   if (schema === undefined) return () => {};
-  refuseUnbounded(schema, "schema", { nodes: 0 });
+  const seen = { nodes: 0 };
+  refuseUnbounded(schema, "schema", seen);
   const validator = new Validator(schema, "2020-12", true);
   const validate = (data: unknown) => {
     try {
@@ -43,6 +44,10 @@ export function compileSchema(schema: Record<string, unknown> | undefined): Sche
   };
   validate({});
   return (data) => {
+    const most = Math.floor(COLLECTION_LIMITS.schemaChecks / seen.nodes);
+    if (countValues(data) > most) {
+      throw new DoError("TOO_LARGE", `Cannot write the document: with a schema of ${seen.nodes} parts it may hold at most ${most} values`);
+    }
     const { valid, errors } = validate(data);
     if (valid) return;
     // The last error is the innermost.
@@ -71,6 +76,11 @@ function refuseUnbounded(value: unknown, path: string, seen: { nodes: number }):
     if (!isName && ["const", "enum", "default", "examples"].includes(key)) continue;
     refuseUnbounded(part, `${path}.${key}`, seen);
   }
+}
+
+function countValues(value: unknown): number {
+  if (typeof value !== "object" || value === null) return 1;
+  return Object.values(value).reduce<number>((sum, item) => sum + countValues(item), 1);
 }
 
 function badSchema(path: string, problem: string): DoError {

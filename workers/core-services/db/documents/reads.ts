@@ -78,7 +78,6 @@ export interface Change {
 /** Private-use characters that no text of a document keeps: marks of matches until they become what was asked for. */
 const MARKS = ["\u{E000}", "\u{E001}"] as const;
 const SNIPPET_TOKENS = 24;
-const FUZZY_CANDIDATES = 300;
 const FUZZY_AT_LEAST = 0.45;
 
 /** What can be read. A collection that nobody has written to is empty. */
@@ -188,7 +187,7 @@ export class Reads {
        WHERE ${table} MATCH ? AND ${visible.text} ORDER BY t.rank LIMIT ? OFFSET ?`,
       `${only}${match}`,
       ...visible.params,
-      fuzzy ? FUZZY_CANDIDATES : limit + 1,
+      fuzzy ? SEARCH_LIMITS.fuzzyCandidates : limit + 1,
       fuzzy ? 0 : offset,
     );
     const found = fuzzy ? nearest(rows, query, collection).slice(offset, offset + limit + 1) : rows;

@@ -3,6 +3,10 @@ import type { Collection } from "./catalog.ts";
 import type { Data } from "./entity.ts";
 import { valueAt } from "./path.ts";
 
+/** Of a text and of a word, what fuzzy search compares: each word with each is work that somebody may ask for on purpose. */
+const MAX_COMPARED_WORDS = 300;
+const MAX_COMPARED_LETTERS = 32;
+
 const TOKENIZERS = {
   unicode: "unicode61 remove_diacritics 2",
   porter: "porter unicode61 remove_diacritics 2",
@@ -96,21 +100,22 @@ export function toFuzzyMatch(query: string): string | undefined {
 
 /** How alike the words of a query are to words of a text, 0 to 1: of each the nearest, and of those the mean. */
 export function similarity(query: string, text: string): number {
-  const wanted = wordsOf(query);
-  const there = [...new Set(wordsOf(text))];
+  const wanted = wordsOf(query).slice(0, SEARCH_LIMITS.fuzzyWords).map(pairsOf);
+  const there = [...new Set(wordsOf(text.slice(0, SEARCH_LIMITS.fuzzyCharacters)))].slice(0, MAX_COMPARED_WORDS).map(pairsOf);
   if (wanted.length === 0) return 0;
-  const sum = wanted.reduce((total, word) => total + Math.max(0, ...there.map((other) => dice(word, other))), 0);
+  const sum = wanted.reduce((total, word) => total + there.reduce((best, other) => Math.max(best, dice(word, other)), 0), 0);
   return sum / wanted.length;
 }
 
-function dice(a: string, b: string): number {
-  const [first, second] = [pairsOf(a), pairsOf(b)];
-  const common = first.filter((pair) => second.includes(pair)).length;
-  return (2 * common) / (first.length + second.length);
+function dice(a: ReadonlySet<string>, b: ReadonlySet<string>): number {
+  let common = 0;
+  for (const pair of a) if (b.has(pair)) common++;
+  return (2 * common) / (a.size + b.size);
 }
 
 function wordsOf(text: string): string[] {
-  return (text.normalize("NFKD").replaceAll(/\p{M}/gu, "").toLowerCase().match(WORD) ?? []).slice(0, 1_000);
+  const words = text.normalize("NFKD").replaceAll(/\p{M}/gu, "").toLowerCase().match(WORD) ?? [];
+  return words.map((word) => word.slice(0, MAX_COMPARED_LETTERS));
 }
 
 function trigramsOf(word: string): string[] {
@@ -119,7 +124,7 @@ function trigramsOf(word: string): string[] {
 }
 
 /** With a mark at both ends, so that one letter too has pairs. */
-function pairsOf(word: string): string[] {
+function pairsOf(word: string): ReadonlySet<string> {
   const letters = ["^", ...Array.from(word), "$"];
-  return letters.slice(1).map((letter, i) => `${letters[i] ?? ""}${letter}`);
+  return new Set(letters.slice(1).map((letter, i) => `${letters[i] ?? ""}${letter}`));
 }

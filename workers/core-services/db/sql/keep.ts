@@ -1,5 +1,5 @@
 import { DoError } from "../../../../sdk/src/errors.ts";
-import { answerLost, idempotencyMismatch, isAutomatic, KEEP_MS, type OnceKey } from "../../shared/once.ts";
+import { answerLost, idempotencyMismatch, isAutomatic, KEEP_MS, nameOfKey, type OnceKey } from "../../shared/once.ts";
 
 /** The runtime's own key-value store: in the same file and the same transactions as the tenant's tables, and no SQL reaches it. */
 export type Kept = DurableObjectStorage["kv"];
@@ -21,7 +21,8 @@ export function onceKept<T>(kept: Kept, key: OnceKey | undefined, nowMs: number,
     kept.delete(`once/${of}`);
     kept.delete(name);
   }
-  const first = kept.get<Answered>(`once/${key.key}`);
+  const name = nameOfKey(key);
+  const first = kept.get<Answered>(`once/${name}`);
   if (first) {
     if (first.bodyHash !== key.bodyHash) throw idempotencyMismatch(key.key);
     if (first.answer === undefined) throw answerLost();
@@ -29,14 +30,14 @@ export function onceKept<T>(kept: Kept, key: OnceKey | undefined, nowMs: number,
   }
   const answer = write();
   try {
-    kept.put(`once/${key.key}`, { bodyHash: key.bodyHash, answer } satisfies Answered);
+    kept.put(`once/${name}`, { bodyHash: key.bodyHash, answer } satisfies Answered);
   } catch {
-    if (isAutomatic(key)) kept.put(`once/${key.key}`, { bodyHash: key.bodyHash, answer: undefined } satisfies Answered);
+    if (isAutomatic(key)) kept.put(`once/${name}`, { bodyHash: key.bodyHash, answer: undefined } satisfies Answered);
     else
       throw new DoError("TOO_LARGE", "Cannot run SQL: an answer that an idempotency key keeps may have at most 2 MB", {
         reason: "KEPT_ANSWER",
       });
   }
-  kept.put(`once-until/${time(nowMs + (key.keepMs ?? KEEP_MS))}/${key.key}`, key.key);
+  kept.put(`once-until/${time(nowMs + (key.keepMs ?? KEEP_MS))}/${name}`, name);
   return answer;
 }

@@ -10,7 +10,7 @@ import { problemJson, problemText } from "../../output/problem.ts";
 import { table } from "../../output/table.ts";
 import { toStderr, toStdout } from "../../output/write.ts";
 import { configuredSession } from "../../server.ts";
-import { isComplete, SQL_WORDS } from "./sql-words.ts";
+import { SQL_WORDS, takeStatement } from "./sql-words.ts";
 
 const HISTORY_LINES = 1_000;
 
@@ -66,6 +66,9 @@ class Shell {
       if (exit !== EXIT.ok && !this.#isTerminal) return exit;
       this.#prompt(lines);
     }
+    lines.close();
+    // A terminal that is still listened to keeps the process; what is no terminal ends by itself.
+    if (this.#isTerminal) process.stdin.unref();
     if (this.#begun.trim() !== "" && !this.#isTerminal) return this.#take(";");
     return EXIT.ok;
   }
@@ -73,10 +76,17 @@ class Shell {
   async #take(line: string): Promise<number> {
     if (this.#begun === "" && line.startsWith(".")) return this.#shown(() => this.#command(line.trim()));
     this.#begun += `${line}\n`;
-    if (!isComplete(this.#begun)) return EXIT.ok;
-    const sql = this.#begun.trim();
-    this.#begun = "";
-    return sql === ";" ? EXIT.ok : this.#shown(() => this.#query(sql));
+    for (let taken = takeStatement(this.#begun); taken; taken = takeStatement(this.#begun)) {
+      const { statement, rest } = taken;
+      this.#begun = rest.trim() === "" ? "" : rest;
+      const exit = statement === ";" ? EXIT.ok : await this.#shown(() => this.#query(statement));
+      if (exit !== EXIT.ok) {
+        // What was to follow was written for when this had worked.
+        this.#begun = "";
+        return exit;
+      }
+    }
+    return EXIT.ok;
   }
 
   async #query(sql: string, params: SqlValue[] = []): Promise<void> {

@@ -4,12 +4,26 @@ export const SQL_WORDS: readonly string[] =
     " ",
   );
 
+/** What stands between quotes or in a comment is one piece; one that has no end yet takes the rest. */
+const PIECE = /'(?:[^']|'')*(?:'|$)|"(?:[^"]|"")*(?:"|$)|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|;|\w+|\s+|[^]/g;
+
 /**
- * Whether a statement has come to its semicolon. Those inside quotes and comments do not count, nor do those of a trigger
- * before its END. The server reads statements for itself; this only tells when to send.
+ * The first statement of a text, to its semicolon, and what follows it; undefined while it has none. Semicolons inside
+ * quotes and comments do not count, nor do those of a trigger before its END. The server reads statements for itself;
+ * this only tells when to send.
  */
-export function isComplete(text: string): boolean {
-  const code = text.replaceAll(/'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*[\s\S]*?\*\//g, " ").trimEnd();
-  if (/['"]|\/\*/.test(code) || !code.endsWith(";")) return false;
-  return !/^\s*create\s+(?:temp\s+|temporary\s+)?trigger\b/i.test(code) || /;\s*end\s*;$/i.test(code);
+export function takeStatement(text: string): { statement: string; rest: string } | undefined {
+  const words: string[] = [];
+  for (const { 0: piece, index } of text.matchAll(PIECE)) {
+    if (/^(?:\s|--|\/\*)/.test(piece)) continue;
+    words.push(piece.toLowerCase());
+    const end = index + piece.length;
+    if (piece === ";" && isEnd(words)) return { statement: text.slice(0, end).trim(), rest: text.slice(end) };
+  }
+  return undefined;
+}
+
+function isEnd(words: readonly string[]): boolean {
+  const isTrigger = words[0] === "create" && words.slice(1, 3).includes("trigger");
+  return !isTrigger || (words.at(-2) === "end" && words.at(-3) === ";");
 }
