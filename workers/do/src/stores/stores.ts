@@ -1,3 +1,4 @@
+import { waitUntil } from "cloudflare:workers";
 import { DATABASE_CALLS, type DatabaseStub } from "../../../core-services/db/calls.ts";
 import { newId } from "../../../core-services/shared/ids.ts";
 import { toDoError } from "../../../../sdk/src/errors.ts";
@@ -36,7 +37,11 @@ export class Stores {
     if (!shard) throw new Error(`There is no shard ${index}`);
     const callId = access === "write" ? newId("call", Date.now()).slice("call_".length) : undefined;
     const send = (isWanted: () => boolean) => this.#sendUntilHeard(index, () => shard.stub.call(tenant, method, args, callId), isWanted);
-    return timeoutMs ? shard.turn.take(() => this.#within(timeoutMs(args), index, send)) : send(() => true);
+    if (!timeoutMs) return send(() => true);
+    const done = shard.turn.take(() => this.#within(timeoutMs(args), index, send));
+    // Whoever asked may be gone before: without this its timer would go too, and the statement would hold the shard for ever.
+    waitUntil(done.catch(() => undefined));
+    return done;
   }
 
   /** A call whose process went away under another's statement is sent again. */
