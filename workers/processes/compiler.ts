@@ -15,8 +15,9 @@ export default class CompilerProcess extends WorkerEntrypoint<Env> {
   /** The same for the front: a call that changes nothing. */
   alive(): void {}
 
-  /** `lease` is the supervisor's name for the call: written to the output, it says that it is over. */
+  /** `lease` is the supervisor's name for the call: written to the output, it says that it has begun, and is over. */
   async compile(lease: string, code: string): ReturnType<CompileFull> {
+    console.log(`began ${lease}`);
     try {
       return await compilerOf(this.env.LOADER)(code);
     } finally {

@@ -23,11 +23,12 @@ export default class ExecutorProcess extends WorkerEntrypoint<Env> {
 
   /**
    * Runs a program. `lease` is the supervisor's name for it, which the code never sees: written to the output, it says that
-   * the run is over.
+   * the run has begun, and that it is over.
    */
   async run(lease: string, program: Program, host: GuestHost, compileFull: CompileFull): Promise<Report> {
     const asked = Promise.withResolvers<string>();
     stops.set(lease, asked.resolve);
+    console.log(`began ${lease}`);
     try {
       return await runnerOf(this.env.LOADER).run(program, host, asked.promise, compileFull);
     } finally {

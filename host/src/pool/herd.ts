@@ -1,6 +1,6 @@
-import { setPriority } from "node:os";
 import type { Log } from "../log.ts";
 import type { Accounting, ProcessUsage } from "../process/accounting.ts";
+import { giveWay } from "../process/priority.ts";
 import type { Exit, WorkerdProcess } from "../process/workerd.ts";
 import { POOL_LIMITS } from "./limits.ts";
 import { Member } from "./member.ts";
@@ -113,7 +113,7 @@ export class Herd {
   /** @returns whether it could: an ordinary user can give priority up, and not take it back */
   setNice(member: Member, nice: number): boolean {
     try {
-      if (member.process) setPriority(member.process.pid, nice);
+      if (member.process) giveWay(member.process.pid, nice);
       member.isNice = nice > 0;
       return true;
     } catch {

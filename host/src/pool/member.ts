@@ -11,6 +11,8 @@ export interface ActiveLease {
   /** What the process had used before. */
   readonly before: ProcessUsage;
   readonly settle: (verdict: Verdict) => void;
+  /** Whether its process has begun with it: until then, what the process uses is of something that was left there. */
+  hasBegun: boolean;
   cpuMs: number;
   peakMemoryMb: number;
 }
@@ -37,7 +39,10 @@ export class Member {
 
   constructor(seat: number, onDone: (lease: string) => void) {
     this.seat = seat;
-    this.output = new Output(onDone);
+    const onBegan = (lease: string) => {
+      if (this.lease?.id === lease) this.lease.hasBegun = true;
+    };
+    this.output = new Output(onBegan, onDone);
   }
 
   begin(lease: ActiveLease): void {

@@ -129,7 +129,16 @@ export class Pool {
       return false;
     }
     const { promise: verdict, resolve } = Promise.withResolvers<Verdict>();
-    const lease: ActiveLease = { id: newId(), request, startedMs: now(), before, settle: resolve, cpuMs: 0, peakMemoryMb: 0 };
+    const lease: ActiveLease = {
+      id: newId(),
+      request,
+      startedMs: now(),
+      before,
+      settle: resolve,
+      hasBegun: false,
+      cpuMs: 0,
+      peakMemoryMb: 0,
+    };
     member.begin(lease);
     this.#leased.set(lease.id, member);
     void verdict.then(() => this.#leased.delete(lease.id));

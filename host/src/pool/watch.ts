@@ -5,10 +5,12 @@ import type { ActiveLease } from "./member.ts";
 
 /** Of a process that runs something. */
 export function judge(
-  { request, startedMs, cpuMs, peakMemoryMb }: ActiveLease,
+  { request, startedMs, hasBegun, cpuMs, peakMemoryMb }: ActiveLease,
   nowMs: number,
-): "cpu" | "memory" | "ended" | "nice" | undefined {
+): "cpu" | "memory" | "ended" | "lost" | "nice" | undefined {
   const { limits } = request;
+  // The tenant's last run left something that holds the thread. Who came after is not guilty, and runs elsewhere.
+  if (!hasBegun && (cpuMs > Math.min(limits.cpuMs, POOL_LIMITS.restMs) || peakMemoryMb > limits.memoryMb)) return "lost";
   if (cpuMs > limits.cpuMs) return "cpu";
   if (peakMemoryMb > limits.memoryMb) return "memory";
   // The front has a clock of its own; this is for a lease that it forgot.

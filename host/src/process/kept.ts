@@ -24,6 +24,7 @@ export class Kept {
   readonly #options: KeptOptions;
   #process: WorkerdProcess | undefined;
   #serving = Promise.withResolvers<void>();
+  readonly #asked = new WeakSet<WorkerdProcess>();
   #isStopping = false;
   #ends = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -47,10 +48,11 @@ export class Kept {
     await this.#start();
   }
 
-  /** Ends it for another one. Settles when that serves. */
+  /** Ends it for another one, which is no crash. Settles when that serves. */
   async restart(): Promise<void> {
     const old = this.#process;
     if (!old) return this.serving;
+    this.#asked.add(old);
     old.kill("SIGKILL");
     await old.ended;
     return this.serving;
@@ -88,9 +90,10 @@ export class Kept {
       onEnd();
       if (this.#isStopping) return;
       const how = signal ?? `exit code ${code}`;
-      log("warn", "process-ended", { process: name, how });
-      onCrash(`${name} ended: ${how}`);
-      if (performance.now() - startedMs > STEADY_MS) this.#ends = 0;
+      const wasAsked = this.#asked.has(process);
+      log("warn", "process-ended", { process: name, how, wasAsked });
+      if (!wasAsked) onCrash(`${name} ended: ${how}`);
+      if (wasAsked || performance.now() - startedMs > STEADY_MS) this.#ends = 0;
       this.#startAgain();
     });
   }

@@ -5,6 +5,7 @@ import { newId } from "../../../core-services/shared/ids.ts";
 import { toDoError } from "../../../../sdk/src/errors.ts";
 import { DoError } from "../errors.ts";
 import type { Supervisor } from "../executor/supervisor.ts";
+import { shardOf } from "./shard.ts";
 import { Turn } from "./turn.ts";
 
 /** Which of a tenant's databases. */
@@ -108,11 +109,4 @@ export class Stores {
 function isLost(error: unknown): boolean {
   const message = error instanceof Error ? error.message : "";
   return /Network connection lost|disconnected|Connection refused|connect\(\)|internal error/i.test(message);
-}
-
-/** FNV-1a. The same for ever: a tenant is found where it was put. */
-export function shardOf(tenant: string, shards: number): number {
-  let hash = 0x811c9dc5;
-  for (const byte of new TextEncoder().encode(tenant)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
-  return hash % shards;
 }
