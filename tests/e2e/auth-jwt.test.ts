@@ -128,6 +128,16 @@ describe("tokens of another issuer", () => {
     expect((await who(await token({ nbf: now() + 40 }))).status).toBe(401);
   });
 
+  it("nothing is made of one that could not be ended with it", async () => {
+    for (const [method, params] of [
+      ["exchangeToken", [await token(), { scopes: ["db:read"] }]],
+      ["issueToken", [{ scopes: [] }]],
+    ] as const) {
+      const by = method === "issueToken" ? await token({ scope: "auth:*" }) : host.rootKey;
+      expect(await call(method, [...params], by)).toMatchObject({ code: "PRECONDITION_FAILED", reason: "NO_CREDENTIAL" });
+    }
+  });
+
   it("a tier, role, tenant or permission in the token counts for nothing beyond its mapping", async () => {
     const { body } = await who(await token({ tier: "internal", role: "owner", tenant: "root", permissions: ["*"], scope: "*" }));
     expect(body).toMatchObject({ principal: { tenant: "acme", tier: "tenant" } });

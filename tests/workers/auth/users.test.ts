@@ -262,6 +262,18 @@ describe("members", () => {
     expect((await nobody().signIn(email, PASSWORD)).tenant).toBe(user.id);
   });
 
+  it("who is disabled is out with all their credentials, and who is enabled again has their keys back", async () => {
+    const { auth, email, user } = await tenantWithUser(["admin"]);
+    const { token } = await nobody().signIn(email, PASSWORD);
+    const { key } = await (await as(token)).auth.createApiKey("mine", ["db:read"]);
+    await auth.updateUser(user.id, { disabled: true });
+    await expect(() => as(token)).rejects.toMatchObject({ reason: "CREDENTIAL_REVOKED" });
+    await expect(() => as(key)).rejects.toMatchObject({ reason: "OWNER_GONE" });
+    await auth.updateUser(user.id, { disabled: false });
+    expect(await (await as(key)).db.get("a", "b")).toBeNull();
+    await expect(() => as(token)).rejects.toMatchObject({ reason: "CREDENTIAL_REVOKED" });
+  });
+
   it("a key does not outlive the rights of its owner", async () => {
     const { auth, email, user } = await tenantWithUser(["admin"]);
     const session = await as((await nobody().signIn(email, PASSWORD)).token);

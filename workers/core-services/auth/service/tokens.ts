@@ -105,6 +105,7 @@ async function issue(deps: AuthDeps, from: Inspected, { audience, scopes, ttlSec
       },
     );
   }
+  if (from.credential.source === "") throw unbound();
   const over = beyond(from.scopes, scopes);
   if (over.length > 0) {
     throw new DoError("PERMISSION_DENIED", `Cannot hand on ${over.slice(0, 5).join(", ")}: you do not hold it`, {
@@ -143,12 +144,19 @@ async function issue(deps: AuthDeps, from: Inspected, { audience, scopes, ttlSec
 /** What the caller came with: a token is as good as that, and no better. */
 function credentialOf({ actor }: AuthDeps): Inspected["credential"] {
   const { credentialId: id, credentialSource: source, credentialExpiresMs: expiresMs } = actor;
-  if (id === undefined || source === undefined) {
-    throw new DoError("PRECONDITION_FAILED", "Cannot issue a token: the caller came without a credential that it could be bound to", {
-      reason: "NO_CREDENTIAL",
-    });
-  }
+  if (id === undefined || source === undefined) throw unbound();
   return { id, source, expiresMs };
+}
+
+/** Of what nobody here can take back, nothing is made: it could not be ended with it. */
+function unbound(): DoError {
+  return new DoError(
+    "PRECONDITION_FAILED",
+    "Cannot issue a token: there is no key or session of this deployment that it could be bound to",
+    {
+      reason: "NO_CREDENTIAL",
+    },
+  );
 }
 
 function plain({ kind, id, tenant, tier }: Inspected["principal"]) {
