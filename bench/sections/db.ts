@@ -85,7 +85,7 @@ export async function db(server: Server, isQuick: boolean): Promise<void> {
     const search: Record<string, Pair> = {
       [`search over ${rows.toLocaleString("en-US")}`]: {
         code: `await db.search("docs", "word7 word11", { limit: ${PAGE} })`,
-        calls: 25,
+        calls: rows > 100_000 ? 10 : 100,
         method: "search",
         args: () => [`"word7" AND "word11"`, PAGE],
         goal: 1.2,

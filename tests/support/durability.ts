@@ -35,7 +35,7 @@ export async function killRounds(rounds: number): Promise<{ acknowledged: number
       if (round === 0) await setUp(db);
       await check(db, done);
       const writing = Array.from({ length: WRITERS }, (_, writer) => write(db, done, round, writer));
-      await sleep(30 + ((round * 37) % 120));
+      await sleep(100 + ((round * 37) % 250));
       const { front, stores, executors } = host.pids;
       for (const pid of [front, ...stores, ...executors]) if (pid !== undefined) process.kill(pid, "SIGKILL");
       await host.stop();
