@@ -22,6 +22,8 @@ afterEach(async () => {
   }
 });
 
+const TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
 interface Started {
   child: ChildProcess;
   output: string;
@@ -109,6 +111,47 @@ describe("pnpm start", () => {
     expect(spawnSync("ps", ["-o", "command=", "-p", String(orphan)], { encoding: "utf8" }).stdout).not.toContain(data);
   });
 
+  it("says what its executors are confined by, and one line of JSON for each event", async () => {
+    const key = "do_root_of_the_talking_host_12";
+    const { child, url, output } = await start(["--port", "0", "--data", join(folder, "talking"), "--executors", "1-2", "--stores", "1"], {
+      DO_ROOT_KEY: key,
+    });
+    expect(output).toMatch(/^Code runs (in bubblewrap|as an unprivileged user|as this user)/m);
+    let log = "";
+    child.stderr?.on("data", (chunk: Buffer) => (log += chunk.toString()));
+    const answer = await fetch(`${url}/execute`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${key}`, "content-type": "application/json", traceparent: TRACEPARENT },
+      body: JSON.stringify({ code: "return 1" }),
+    });
+    const { id } = (await answer.json()) as { id: string };
+    await expect.poll(() => log).toContain(id);
+    const lines = log.split("\n").filter((line) => line.startsWith("{"));
+    expect(lines.map((line) => JSON.parse(line) as object)).toContainEqual(
+      expect.objectContaining({
+        level: "info",
+        event: "request",
+        method: "POST",
+        path: "/execute",
+        status: 200,
+        executionId: id,
+        requestId: answer.headers.get("x-request-id"),
+        traceId: TRACEPARENT.split("-")[1],
+      }),
+    );
+    expect(log).not.toContain(key);
+  });
+
+  it("refuses another number of stores than the folder was made with", async () => {
+    const data = join(folder, "stores");
+    const first = await start(["--port", "0", "--data", data, "--stores", "2"]);
+    first.child.kill("SIGTERM");
+    await once(first.child, "exit");
+    const second = await start(["--port", "0", "--data", data, "--stores", "3"]);
+    expect(second).toMatchObject({ url: undefined, output: expect.stringContaining("was made with --stores 2, and that is fixed") });
+    expect(second.child.exitCode).toBe(1);
+  });
+
   it("a draining host finishes what runs and exits 0", async () => {
     const { child, url } = await start(["--port", "0", "--data", join(folder, "drain")], { DO_ROOT_KEY: "do_root_of_the_draining_host" });
     const running = run(
@@ -148,6 +191,11 @@ describe("pnpm start", () => {
     [["--prot", "1"], "--prot"],
     [["--host", "example.com"], "--host must be an IP address"],
     [["--host", "0.0.0.0"], "say --public too"],
+    [["--executors", "0"], "--executors must be MIN-MAX, from 1 to 256"],
+    [["--executors", "8-2"], "--executors must be MIN-MAX"],
+    [["--stores", "0"], "--stores must be 1 to 64"],
+    [["--memory", "1"], "--memory must be 64 to 16384"],
+    [["--tls-cert", "c.pem"], "--tls-cert and --tls-key belong together"],
   ])("%j is a usage error, exit 2", async (args, message) => {
     const { child, output } = await start([...args, "--data", join(folder, "usage")]);
     expect(output).toContain(message);
