@@ -1,65 +1,73 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { openDataFolder } from "../../host/src/data-folder.ts";
 import { FairQueue } from "../../host/src/pool/fair-queue.ts";
 import { POOL_LIMITS } from "../../host/src/pool/limits.ts";
 import type { ActiveLease } from "../../host/src/pool/member.ts";
 import { Output } from "../../host/src/pool/output.ts";
 import { placesFor } from "../../host/src/pool/share.ts";
 import { fateOf, isLeftBusy, judge } from "../../host/src/pool/watch.ts";
-import { parsePs } from "../../host/src/process/accounting.ts";
-import { danger, isLoopback } from "../../host/src/safety.ts";
-import { shardOf } from "../../workers/do/src/stores/shard.ts";
 
 describe("FairQueue", () => {
-  it("takes the tenants in turn, and each one's in order", () => {
+  const any = () => true;
+  const filled = (...items: string[]) => {
     const queue = new FairQueue<string>();
-    for (const item of ["a1", "a2", "a3", "b1", "c1", "c2"]) queue.push(item.slice(0, 1), item);
-    const taken = Array.from({ length: 6 }, () => queue.take(() => true));
-    expect(taken).toEqual(["a1", "b1", "c1", "a2", "c2", "a3"]);
-    expect([queue.size, queue.take(() => true)]).toEqual([0, undefined]);
+    for (const item of items) queue.push(item.slice(0, 1), item);
+    return queue;
+  };
+  const all = (queue: FairQueue<string>) => Array.from({ length: queue.size }, () => queue.take(any));
+
+  it("takes tenants in turn, and within one in order", () => {
+    expect(all(filled("a1", "a2", "a3", "a4", "b1", "b2", "c1"))).toEqual(["a1", "b1", "c1", "a2", "b2", "a3", "a4"]);
   });
 
-  it("passes over a tenant whose first may not go, and keeps its place", () => {
-    const queue = new FairQueue<string>();
-    for (const item of ["a1", "b1", "b2"]) queue.push(item.slice(0, 1), item);
-    expect(queue.take((item) => !item.startsWith("a"))).toBe("b1");
-    expect(queue.take(() => true)).toBe("a1");
+  it("lets a tenant that comes late go after one turn of each that waits, however long their queues are", () => {
+    const queue = filled(...Array.from({ length: 100 }, (_, i) => `a${i}`));
+    expect([queue.take(any), queue.take(any)]).toEqual(["a0", "a1"]);
+    queue.push("b", "b0");
+    expect([queue.take(any), queue.take(any), queue.take(any)]).toEqual(["a2", "b0", "a3"]);
   });
 
-  it("forgets who leaves, once", () => {
-    const queue = new FairQueue<string>();
-    queue.push("a", "a1");
-    expect([queue.remove("a", "a1"), queue.remove("a", "a1"), queue.sizeOf("a"), queue.size]).toEqual([true, false, 0, 0]);
+  it("passes a tenant whose first may not go, and never its second before its first", () => {
+    const queue = filled("a1", "a2", "b1");
+    expect(queue.take((item) => item !== "a1")).toBe("b1");
+    expect(queue.take((item) => item !== "a1")).toBeUndefined();
+    expect(all(queue)).toEqual(["a1", "a2"]);
+  });
+
+  it("counts, and forgets who left", () => {
+    const queue = filled("a1", "a2", "b1");
+    expect([queue.size, queue.sizeOf("a"), queue.sizeOf("b"), queue.sizeOf("c")]).toEqual([3, 2, 1, 0]);
+    expect([queue.remove("a", "a1"), queue.remove("a", "a1"), queue.remove("c", "c1")]).toEqual([true, false, false]);
+    expect([queue.size, queue.sizeOf("a")]).toEqual([2, 1]);
+    expect(all(queue)).toEqual(["a2", "b1"]);
+    expect(queue.take(any)).toBeUndefined();
   });
 });
 
-describe("placesFor()", () => {
+describe("placesFor", () => {
   const size = { min: 2, max: 8, reserve: 4 };
-  const at = (roots: number, holdings: number, depth = 0, leased = roots) => placesFor({ size, depth, leased, roots, holdings });
+  const root = (roots: number, holdings: number, leased = roots) => placesFor({ size, depth: 0, leased, roots, holdings });
+  const nested = (leased: number, roots: number) => placesFor({ size, depth: 1, leased, roots, holdings: roots });
 
-  it.each([
-    ["an idle pool", at(0, 0), 8],
-    ["a tenant at its share", at(6, 6), 0],
-    ["a tenant below its share", at(5, 5), 1],
-    ["another tenant's first", at(6, 0), 2],
-    ["a full pool", at(8, 0), 0],
-    ["one that another waits for, in a full pool", at(8, 8, 1), 4],
-    ["one more than the reserve", at(8, 8, 1, 12), 0],
-  ])("%s", (_name, places, expected) => {
-    expect(places).toBe(expected);
+  it("keeps a quarter for tenants that have none", () => {
+    expect([root(0, 0), root(5, 5), root(6, 6), root(7, 7)]).toEqual([8, 1, 0, -1]);
+    expect([root(6, 0), root(7, 0), root(8, 0)]).toEqual([2, 1, 0]);
   });
 
-  it("a pool of one is for everybody", () => {
-    expect(placesFor({ size: { min: 1, max: 1, reserve: 2 }, depth: 0, leased: 0, roots: 0, holdings: 3 })).toBe(1);
+  it("keeps the reserve for executions that others wait for", () => {
+    expect([nested(8, 8), nested(11, 8), nested(12, 8)]).toEqual([4, 1, 0]);
+    expect(root(0, 0, 12)).toBe(0);
+  });
+
+  it("gives a single place to whoever comes", () => {
+    const one = { min: 1, max: 1, reserve: 2 };
+    expect(placesFor({ size: one, depth: 0, leased: 0, roots: 0, holdings: 0 })).toBe(1);
+    expect(placesFor({ size: one, depth: 0, leased: 1, roots: 1, holdings: 1 })).toBe(0);
   });
 });
 
-describe("judge()", () => {
+describe("judge", () => {
   const limits = { wallMs: 1_000, cpuMs: 200, memoryMb: 128 };
-  const lease = (changes: Partial<ActiveLease>): ActiveLease => ({
+  const lease = (used: Partial<ActiveLease>): ActiveLease => ({
     id: "l",
     request: { executionId: "e", tenant: "t", depth: 0, limits },
     startedMs: 0,
@@ -68,117 +76,93 @@ describe("judge()", () => {
     hasBegun: true,
     cpuMs: 0,
     peakMemoryMb: 0,
-    ...changes,
+    ...used,
   });
 
-  it.each<[string, Partial<ActiveLease>, number, ReturnType<typeof judge>]>([
-    ["at its CPU limit", { cpuMs: 200 }, 100, "nice"],
-    ["over its CPU limit", { cpuMs: 200.1 }, 100, "cpu"],
-    ["at its memory limit", { peakMemoryMb: 128 }, 100, undefined],
-    ["over its memory limit", { peakMemoryMb: 128.1 }, 100, "memory"],
-    ["forgotten, at the last moment", {}, 1_000 + POOL_LIMITS.overdueMs, undefined],
-    ["forgotten, and over", {}, 1_001 + POOL_LIMITS.overdueMs, "ended"],
-    ["busy before it began", { hasBegun: false, cpuMs: POOL_LIMITS.restMs + 1 }, 100, "lost"],
-    ["just begun", { cpuMs: POOL_LIMITS.niceAfterMs }, 100, undefined],
-  ])("%s", (_name, changes, nowMs, expected) => {
-    expect(judge(lease(changes), nowMs)).toBe(expected);
+  it("ends what is over a limit, and not what is at it", () => {
+    expect(judge(lease({ cpuMs: 200 }), 0)).toBe("nice");
+    expect(judge(lease({ cpuMs: 200.1 }), 0)).toBe("cpu");
+    expect(judge(lease({ peakMemoryMb: 128 }), 0)).toBeUndefined();
+    expect(judge(lease({ peakMemoryMb: 128.1 }), 0)).toBe("memory");
+    expect(judge(lease({}), 1_000 + POOL_LIMITS.overdueMs)).toBeUndefined();
+    expect(judge(lease({}), 1_001 + POOL_LIMITS.overdueMs)).toBe("ended");
   });
 
-  it("of one at rest: what a run left busy", () => {
-    expect(isLeftBusy({ cpuMs: 1_000 + POOL_LIMITS.restMs, memoryMb: 0 }, 1_000)).toBe(false);
-    expect(isLeftBusy({ cpuMs: 1_001 + POOL_LIMITS.restMs, memoryMb: 0 }, 1_000)).toBe(true);
+  it("lets a run give way that takes its time", () => {
+    expect([judge(lease({ cpuMs: POOL_LIMITS.niceAfterMs }), 0), judge(lease({ cpuMs: POOL_LIMITS.niceAfterMs + 1 }), 0)]).toEqual([
+      undefined,
+      "nice",
+    ]);
   });
 
-  it("of one that ended by itself: memory when it says so, or had nearly all of it", () => {
-    expect(fateOf("# Fatal JavaScript out of memory: Reached heap limit", lease({}))).toBe("memory");
+  it("holds nobody guilty whose code has not begun", () => {
+    expect(judge(lease({ hasBegun: false, cpuMs: POOL_LIMITS.restMs + 1 }), 0)).toBe("lost");
+    expect(judge(lease({ hasBegun: false, peakMemoryMb: 129 }), 0)).toBe("lost");
+    expect(judge(lease({ hasBegun: false, cpuMs: POOL_LIMITS.niceAfterMs }), 0)).toBeUndefined();
+  });
+
+  it("sees what a run left busy", () => {
+    expect(isLeftBusy({ cpuMs: 100 + POOL_LIMITS.restMs, memoryMb: 0 }, 100)).toBe(false);
+    expect(isLeftBusy({ cpuMs: 101 + POOL_LIMITS.restMs, memoryMb: 0 }, 100)).toBe(true);
+  });
+
+  it("tells memory from other ends", () => {
+    expect(fateOf("V8: FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory", undefined)).toBe("memory");
     expect(fateOf("", lease({ peakMemoryMb: 110 }))).toBe("memory");
-    expect(fateOf("", lease({ peakMemoryMb: 90 }))).toBe("lost");
-    expect(fateOf("", undefined)).toBe("lost");
+    expect(fateOf("", lease({ peakMemoryMb: 100 }))).toBe("lost");
+    expect(fateOf("Segmentation fault", undefined)).toBe("lost");
   });
 });
 
 describe("Output", () => {
-  const line = (message: string) => JSON.stringify({ timestamp: 1, level: "log", message });
-
-  it("keeps logs in order, whatever is in them, and hears when a run begins and ends", () => {
-    const heard: string[] = [];
+  const read = () => {
+    const said: string[] = [];
     const output = new Output(
-      (lease) => heard.push(`began ${lease}`),
-      (lease) => heard.push(`done ${lease}`),
+      (lease) => said.push(`began ${lease}`),
+      (lease) => said.push(`done ${lease}`),
     );
-    for (const message of ["began l1", "warn a\nb", 'log {"level":"error"}', "done l1"]) output.take(line(message));
-    output.take("no JSON");
-    output.take(JSON.stringify({ message: 5 }));
-    expect(heard).toEqual(["began l1", "done l1"]);
+    return { said, output, take: (message: unknown) => output.take(JSON.stringify({ level: "info", message })) };
+  };
+
+  it("hears that a run has begun and is over, and keeps its logs until they are taken", () => {
+    const { said, output, take } = read();
+    take("began l1");
+    take("log one\ntwo");
+    take("error three");
+    take("done l1");
+    expect(said).toEqual(["began l1", "done l1"]);
     expect(output.drain()).toEqual([
-      { level: "warn", message: "a\nb" },
-      { level: "log", message: '{"level":"error"}' },
+      { level: "log", message: "one\ntwo" },
+      { level: "error", message: "three" },
     ]);
     expect(output.drain()).toEqual([]);
   });
 
-  it("keeps no more than its bound", () => {
-    const output = new Output(
-      () => {},
-      () => {},
-    );
-    const text = "x".repeat(1024 * 1024);
-    for (let i = 0; i < 6; i++) output.take(line(`log ${text}`));
+  it("takes nothing else for a log", () => {
+    const { said, output, take } = read();
+    for (const line of ["", "{", "null", "log plain", `"text"`, "[]", `{"message":1}`]) {
+      if (line !== "null") output.take(line);
+    }
+    take("");
+    take("alone");
+    take(" log x");
+    expect([said, output.drain()]).toEqual([[], []]);
+  });
+
+  it("what code logs is a log, though it looks like a word of its process", () => {
+    const { said, output, take } = read();
+    take("log done l1");
+    take("log x\ndone l1");
+    expect(said).toEqual([]);
+    expect(output.drain().map(({ message }) => message)).toEqual(["done l1", "x\ndone l1"]);
+  });
+
+  it("keeps four million characters of a run, and no more", () => {
+    const { output, take } = read();
+    const mib = "x".repeat(1024 * 1024);
+    for (let i = 0; i < 5; i++) take(`log ${mib}`);
     expect(output.drain()).toHaveLength(4);
+    take("log again");
+    expect(output.drain()).toHaveLength(1);
   });
-});
-
-it.each([
-  ["  0:01.23  20480", { cpuMs: 1_230, memoryMb: 20 }],
-  ["12:34.50 1024", { cpuMs: 754_500, memoryMb: 1 }],
-  ["01:02:03 1024", { cpuMs: 3_723_000, memoryMb: 1 }],
-  ["2-01:00:00 1024", { cpuMs: 176_400_000, memoryMb: 1 }],
-  ["", undefined],
-  ["ps: no such process", undefined],
-])("parsePs(%j)", (text, expected) => {
-  expect(parsePs(text)).toEqual(expected);
-});
-
-it.each([
-  ["root", 4, 1],
-  ["acme", 4, 3],
-  ["tenant-with-ä", 4, 0],
-  // The published vector of FNV-1a: 0xbf9cf968.
-  ["foobar", 2 ** 32, 0xbf9cf968],
-  ["root", 1, 0],
-])("shardOf(%j, %d) is the same for ever", (tenant, shards, expected) => {
-  expect(shardOf(tenant, shards)).toBe(expected);
-});
-
-describe("danger()", () => {
-  it.each([
-    ["bubblewrap", true, false, false],
-    ["user", true, true, false],
-    ["user", true, false, true],
-    ["limits", false, true, false],
-    ["limits", false, false, true],
-    ["limits", true, true, true],
-  ] as const)("%s, root %s, only here %s: must be said %s", (confinement, isRoot, isOnlyHere, must) => {
-    expect(danger({ confinement, isRoot, isOnlyHere }) !== undefined).toBe(must);
-  });
-
-  it("knows what only this machine reaches", () => {
-    expect(["127.0.0.1", "127.1.2.3", "::1", "localhost"].every(isLoopback)).toBe(true);
-    expect(["0.0.0.0", "::", "10.0.0.1", "192.168.0.127"].some(isLoopback)).toBe(false);
-  });
-});
-
-it("the number of stores is fixed when the folder is made", () => {
-  const folder = mkdtempSync(join(tmpdir(), "do-shards-"));
-  const open = (shards: number | undefined) => openDataFolder({ folder, rootKey: "do_root_of_the_folder_123", shards });
-  const first = open(3);
-  expect(first.shards).toBe(3);
-  first.release();
-  const again = open(undefined);
-  expect(again.shards).toBe(3);
-  again.release();
-  expect(() => open(4)).toThrow("was made with --stores 3, and that is fixed");
-  // A refusal leaves the folder free.
-  open(3).release();
-  rmSync(folder, { recursive: true });
 });

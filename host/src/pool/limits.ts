@@ -17,7 +17,7 @@ export const POOL_LIMITS = {
   restMs: 150,
   /** A run of more CPU time than this gives way to those that just began. */
   niceAfterMs: 50,
-  /** A run on a busy machine still gets somewhere: with more (10) it got 200 ms in 5 s. */
+  /** With 10, a run on a busy machine got less than 200 ms of CPU time in 5 s. */
   nice: 5,
   /** How long a lost connection may be ahead of the end of its process. */
   exitMs: 20,
