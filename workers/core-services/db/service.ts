@@ -11,11 +11,11 @@ export function dbService(database: DatabaseStub, nowMs: () => number): Implemen
     get: (collection, id) => database.get(collection, id),
     list: (collection, options) => database.list(collection, options?.limit ?? DEFAULT_LIST_ITEMS, options?.cursor ?? ""),
     upsert: async (collection, id, data, { ifVersion, idempotencyKey } = {}) => {
-      const once = await onceKey(idempotencyKey, "upsert", [collection, id, data, ifVersion]);
+      const once = onceKey(idempotencyKey, "upsert", [collection, id, data, ifVersion]);
       return database.upsert({ collection, id, data, ifVersion, nowMs: nowMs(), once });
     },
     delete: async (collection, id, { ifVersion, idempotencyKey } = {}) => {
-      const once = await onceKey(idempotencyKey, "delete", [collection, id, ifVersion]);
+      const once = onceKey(idempotencyKey, "delete", [collection, id, ifVersion]);
       return database.delete({ collection, id, ifVersion, nowMs: nowMs(), once });
     },
     query: (sql, params) => database.query(sql, params ?? []),

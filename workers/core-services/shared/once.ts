@@ -11,8 +11,8 @@ export interface OnceKey {
 
 const KEEP_MS = 24 * 60 * 60 * 1_000;
 
-export async function onceKey(key: string | undefined, method: string, body: unknown): Promise<OnceKey | undefined> {
-  return key === undefined ? undefined : { key, bodyHash: await sha256(method, canonical(body)) };
+export function onceKey(key: string | undefined, method: string, body: unknown): OnceKey | undefined {
+  return key === undefined ? undefined : { key, bodyHash: sha256(method, canonical(body)) };
 }
 
 /** What cannot be encoded cannot be written either: the write will say why. */
