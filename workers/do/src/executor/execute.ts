@@ -8,7 +8,7 @@ import { DoError } from "../errors.ts";
 import type { BeginEntry, RunControl } from "../executions/schema.ts";
 import type { Executor, Place } from "./executor.ts";
 import { GuestSurface } from "./guest-surface.ts";
-import { HARNESS_MODULE } from "./guest.generated.ts";
+import { CONSOLE_MODULE, HARNESS_MODULE, RESPOND_MODULE, TYPED_INPUT_MODULE } from "./guest.generated.ts";
 import { Recording } from "./recording.ts";
 import { parseJob, type Job } from "./request.ts";
 import { Run, type RunRecord } from "./run.ts";
@@ -182,7 +182,7 @@ function beginEntry(id: string, job: Job, { principal, policy }: Caller, parent:
 
 let harness: string | undefined;
 function harnessHash(): string {
-  return (harness ??= sha256(HARNESS_MODULE));
+  return (harness ??= sha256(HARNESS_MODULE, CONSOLE_MODULE, RESPOND_MODULE, TYPED_INPUT_MODULE));
 }
 
 function toAnswer(id: string, job: Job, { conclusion, usage, logs, truncated }: RunRecord): string {
