@@ -1,4 +1,4 @@
-/** `pnpm bench [cold] [compile] [memory] [throughput] [auth] [db] [--quick]` */
+/** `pnpm bench [cold] [compile] [memory] [throughput] [cpu] [auth] [db] [--quick]` */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, loadavg, tmpdir } from "node:os";
@@ -8,6 +8,7 @@ import { bundle } from "../host/src/bundle.ts";
 import { auth } from "./sections/auth.ts";
 import { cold } from "./sections/cold.ts";
 import { compile } from "./sections/compile.ts";
+import { cpu } from "./sections/cpu.ts";
 import { db } from "./sections/db.ts";
 import { memory } from "./sections/memory.ts";
 import { throughput } from "./sections/throughput.ts";
@@ -20,6 +21,7 @@ const SECTIONS = new Map<string, (server: Server, isQuick: boolean) => Promise<v
   ["db", db],
   ["memory", memory],
   ["throughput", throughput],
+  ["cpu", cpu],
   ["auth", auth],
 ]);
 

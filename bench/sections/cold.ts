@@ -2,14 +2,14 @@ import { interleave, median, quantile } from "../measure.ts";
 import { milliseconds, printTable, ratio } from "../print.ts";
 import type { Server } from "../server.ts";
 
-const ROUNDS = 300;
+const ROUNDS = 500;
 const WARM_UP = 50;
 const CODE = "return 2 + 2";
 const GOAL = 2;
 
 /** A fresh isolate for each request: do against the bare Worker Loader, and that against itself. */
 export async function cold(server: Server): Promise<void> {
-  const [client, bare] = [server.doClient(1), server.bareClient(1)];
+  const [client, bare] = [server.doClient(1), server.peerClient(server.bare, 1)];
   let n = 0;
   const run = async (code: string) => {
     const { result } = await client.execute(code);

@@ -1,8 +1,10 @@
-import type { Client } from "../client.ts";
+import { Client } from "../client.ts";
 import { interleave, median } from "../measure.ts";
+import { startOneProcess } from "../peers/one-process.ts";
 import { milliseconds, printTable, ratio } from "../print.ts";
 import type { Server } from "../server.ts";
 
+const ROOT_KEY = "do_root_of_the_bench_0123456789abcdef";
 const ROUNDS = 15;
 const WARM_UP = 3;
 /** In one execution or request, so that what it costs to start one hardly counts. */
@@ -20,9 +22,21 @@ interface Pair {
   readonly goal: number;
 }
 
-/** db from a guest, against the same statements in a plain Durable Object that a Worker calls. */
+/** db from a guest, against the same statements in a plain Durable Object that a Worker calls, all in one process. */
 export async function db(server: Server, isQuick: boolean): Promise<void> {
-  const [client, bare] = [server.doClient(1), server.bareClient(1)];
+  const peer = await startOneProcess(server.folder, ROOT_KEY);
+  const [client, bare] = [new Client(peer.port, ROOT_KEY, 1), new Client(peer.port, ROOT_KEY, 1)];
+  try {
+    await measureAll(client, bare, isQuick);
+  } finally {
+    client.close();
+    bare.close();
+    peer.kill();
+    await peer.ended;
+  }
+}
+
+async function measureAll(client: Client, bare: Client, isQuick: boolean): Promise<void> {
   const plain = (method: string, calls: unknown[][]) => bare.post("/plain", JSON.stringify({ method, calls }));
   await client.execute(
     `await db.query("CREATE TABLE t (id INTEGER PRIMARY KEY, s TEXT)"); await db.defineCollection("docs", { search: { fields: ["text"] } })`,

@@ -30,7 +30,7 @@ export class Control {
       "/leave": ({ lease }: { lease: string }) => both.forEach((pool) => pool.leave(lease)),
       "/usage": ({ executionIds }: { executionIds: string[] }) => pools.executor.usage(new Set(executionIds)),
       "/end-store": ({ shard }: { shard: number }) => stores[shard]?.restart(),
-      "/store-serving": ({ shard }: { shard: number }) => stores[shard]?.serving,
+      "/store-serving": ({ shard }: { shard: number }) => stores[shard]?.answering(),
       "/check": () => check(),
     };
     this.#server = createServer({ keepAliveTimeout: 0 }, (request, response) => void this.#answer(request, response));

@@ -123,6 +123,9 @@ function removeRunFolder(note: string): void {
 
 /** When a process was started: with its number, it names it. */
 function startOf(pid: number): string {
+  const stat = readIfThere(`/proc/${pid}/stat`);
+  // The 22nd field; the second is a name in brackets, which may hold anything.
+  if (stat !== undefined) return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
   return spawnSync("ps", ["-o", "lstart=", "-p", String(pid)], { encoding: "utf8" }).stdout.trim();
 }
 

@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bundleOne } from "../../host/src/bundle.ts";
 import { binding, config, disk } from "../../host/src/config/capnp.ts";
+import { wholeDo } from "../../host/src/config/one-process.ts";
 import type { UpstreamAddress } from "../../host/src/ingress/upstream.ts";
 import { startWorkerd, type WorkerdProcess } from "../../host/src/process/workerd.ts";
-import { wholeDo } from "./one-process.ts";
 
 export const ROOT_KEY = "do_root_of_the_ingress_0123456789abcdef";
 

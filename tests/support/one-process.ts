@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { build } from "esbuild";
 import { bundleOne, ROOT } from "../../host/src/bundle.ts";
 import { binding, config, disk, worker } from "../../host/src/config/capnp.ts";
+import { wholeDo } from "../../host/src/config/one-process.ts";
 import { startWorkerd } from "../../host/src/process/workerd.ts";
 
 export const ROOT_KEY = "do_root_of_the_binding_test_0123456789";
@@ -50,30 +51,6 @@ export async function startClientWorker(source: string): Promise<ClientWorker> {
       rmSync(dir, { recursive: true, force: true });
     },
   };
-}
-
-const DURABLE_OBJECTS = [
-  { binding: "DATABASE", className: "Database", uniqueKey: "do-database" },
-  { binding: "SQL_DATABASE", className: "SqlDatabase", uniqueKey: "do-sql-database" },
-  { binding: "EXECUTIONS", className: "Executions", uniqueKey: "do-executions" },
-  { binding: "ACCOUNTS", className: "Accounts", uniqueKey: "do-accounts" },
-  { binding: "OAUTH", className: "AuthorizationServer", uniqueKey: "do-oauth" },
-  { binding: "REALM", className: "Realm", uniqueKey: "do-realm" },
-];
-
-/** All of do as one Worker, `index.js` beside the configuration. */
-export function wholeDo(extraBindings: readonly string[] = []): string {
-  return worker({
-    modules: ['(name = "index.js", esModule = embed "index.js")', '(name = "esbuild.wasm", data = embed "esbuild.wasm")'],
-    bindings: [
-      binding("LOADER", "workerLoader = ()"),
-      binding("EGRESS", 'service = "nowhere"'),
-      binding("DO_ROOT_KEY", 'fromEnvironment = "DO_ROOT_KEY"'),
-      ...extraBindings,
-      ...DURABLE_OBJECTS.map((object) => binding(object.binding, `durableObjectNamespace = "${object.className}"`)),
-    ],
-    durableObjects: DURABLE_OBJECTS,
-  });
 }
 
 function withClient(storageDir: string): string {

@@ -43,6 +43,22 @@ export class Kept {
     return this.#serving.promise;
   }
 
+  /** Settles when it has answered, also when it has just ended and that is not known yet. */
+  async answering(): Promise<void> {
+    for (;;) {
+      await this.serving;
+      const asked = this.#process;
+      if (!asked) continue;
+      const isThere = await asked.ask("/health", HUNG_MS).then(
+        () => true,
+        () => false,
+      );
+      if (isThere) return;
+      // Its end is seen when all that it wrote is read.
+      await asked.ended;
+    }
+  }
+
   /** Starts it for the first time. @throws Error when that fails */
   async open(): Promise<void> {
     await this.#start();

@@ -52,7 +52,7 @@ describe("what can be reached is a list", () => {
     expect((await bindingFor("tenant").execute({ code })).result).toEqual(names);
   });
 
-  const made = (code: string) => workerCode(code, policy(ROOT).limits, supportFor(code, true));
+  const made = (code: string) => workerCode(code, policy(ROOT).limits, supportFor(code, {}, true));
 
   it("an isolate is made of three modules, without environment and without network", () => {
     const code = made("export default 1");

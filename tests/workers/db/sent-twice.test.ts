@@ -10,7 +10,7 @@ type Method = (...args: readonly unknown[]) => Promise<unknown>;
 function sender(database: TenantDatabase, part: keyof TenantDatabase, method: string, args: readonly unknown[], key: string) {
   const { withOnce } = (DATABASE_CALLS[part] as Readonly<Record<string, RemoteCall>>)[method] ?? {};
   const sent = withOnce?.(args, { key, bodyHash: "", keepMs: 60_000 }) ?? args;
-  return () => (database[part] as unknown as Readonly<Record<string, Method>>)[method]?.(...sent);
+  return async () => (database[part] as unknown as Readonly<Record<string, Method>>)[method]?.(...sent);
 }
 
 const context = () => ({ caller: { id: "k", kind: "key", tier: "tenant", scopes: ["db:*"] }, nowMs: 1_000 });
@@ -45,4 +45,3 @@ it("an answer that is too large to be kept is not made up when it is asked for a
   expect(await insert()).toMatchObject({ meta: { rowsWritten: 1 } });
   await expect(insert()).rejects.toMatchObject({ code: "UNAVAILABLE", reason: "ANSWER_LOST" });
 });
-

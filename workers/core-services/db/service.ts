@@ -22,7 +22,7 @@ export function dbService(database: TenantDatabase, caller: Caller, nowMs: () =>
   /** @param body what makes two requests the same; of two principals: the answer to one may be nothing that the other may see */
   const keyed = async (key: string | undefined, method: string, body: unknown): Promise<Call> => ({
     ...call(),
-    once: await onceKey(key, method, body, caller.id),
+    once: onceKey(key, method, body, caller.id),
   });
 
   const write = async (mutation: Mutation, key: string | undefined) =>
@@ -65,11 +65,11 @@ export function dbService(database: TenantDatabase, caller: Caller, nowMs: () =>
       entities: await database.documents.atomic(checks, mutations, await keyed(idempotencyKey, "atomic", [checks, mutations])),
     }),
     query: async (sql, params = [], { mode = "rw", maxRows, timeoutMs, idempotencyKey } = {}) => {
-      const once = await onceKey(idempotencyKey, "query", [sql, params, mode, maxRows], caller.id);
+      const once = onceKey(idempotencyKey, "query", [sql, params, mode, maxRows], caller.id);
       return database.tables.query({ sql, params, mode, maxRows, timeoutMs, nowMs: nowMs(), once });
     },
     batch: async (statements, { timeoutMs, counts = false, idempotencyKey } = {}) => {
-      const once = await onceKey(idempotencyKey, "batch", [statements, counts], caller.id);
+      const once = onceKey(idempotencyKey, "batch", [statements, counts], caller.id);
       return database.tables.batch({
         statements: statements.map(({ sql, params = [] }) => ({ sql, params })),
         counts,
@@ -80,10 +80,7 @@ export function dbService(database: TenantDatabase, caller: Caller, nowMs: () =>
     },
     explain: (sql, params = []) => database.tables.explain({ sql, params }),
     migrate: async (migrations) =>
-      database.tables.migrate(
-        await Promise.all(migrations.map(async ({ id, sql }) => ({ id, sql, checksum: await sha256(sql) }))),
-        nowMs(),
-      ),
+      database.tables.migrate(await Promise.all(migrations.map(async ({ id, sql }) => ({ id, sql, checksum: sha256(sql) }))), nowMs()),
     search: (collection, query, options = {}) =>
       database.documents.search(collection, query, { ...options, limit: options.limit ?? DEFAULT_LIST_ITEMS }, call()),
     defineCollection: (collection, definition) => database.documents.define(collection, definition, call()),

@@ -17,9 +17,9 @@ export interface OnceKey {
 const MAX_AUTOMATIC_CHARACTERS = 500_000;
 export const KEEP_MS = 24 * 60 * 60 * 1_000;
 
-export async function onceKey(key: string | undefined, method: string, body: unknown, owner?: string): Promise<OnceKey | undefined> {
+export function onceKey(key: string | undefined, method: string, body: unknown, owner?: string): OnceKey | undefined {
   if (key === undefined) return undefined;
-  return { key, bodyHash: await sha256(method, canonical(body)), ...(owner === undefined ? {} : { owner }) };
+  return { key, bodyHash: sha256(method, canonical(body)), ...(owner === undefined ? {} : { owner }) };
 }
 
 /** The name under which the answer is kept. */

@@ -29,14 +29,14 @@ export function keyService(deps: AuthDeps): Methods<KeyMethod> {
         credits,
         addresses,
       };
-      return realm.createApiKey(actor, key, now(), await onceKey(options.idempotencyKey, "createApiKey", key));
+      return realm.createApiKey(actor, key, now(), onceKey(options.idempotencyKey, "createApiKey", key));
     },
     listApiKeys: async ({ limit = DEFAULT_PAGE, cursor, ownerId } = {}) => realm.listApiKeys(limit, cursor, ownerId),
     getApiKey: async (id) => realm.getApiKey(id),
     updateApiKey: async (id, changes) => realm.updateApiKey(actor, id, changes, now()),
     revokeApiKey: async (id) => realm.revokeApiKey(actor, id, now()),
     rotateApiKey: async (id, { overlapSeconds = 0, idempotencyKey } = {}) =>
-      realm.rotateApiKey(actor, id, overlapSeconds * 1_000, now(), await onceKey(idempotencyKey, "rotateApiKey", [id, overlapSeconds])),
+      realm.rotateApiKey(actor, id, overlapSeconds * 1_000, now(), onceKey(idempotencyKey, "rotateApiKey", [id, overlapSeconds])),
     verifyApiKey: async (text, { permission, cost = 1, address } = {}) => {
       const credential = parseCredential(text);
       if (!credential) return { valid: false, code: "NOT_FOUND" };

@@ -25,7 +25,7 @@ export function tenantService({ accounts, realm, realmOf, tiers, actor, now }: A
       if (name.startsWith("usr_")) throw new DoError("INVALID_ARGUMENT", 'Cannot make the tenant: its name may not begin with "usr_"');
       const tenant = await accounts.createTenant(name, displayName, tier, now());
       await realmOf(name).setTenant(actor, { tier }, now());
-      const once = await onceKey(idempotencyKey, "createTenant", [name, displayName, tier]);
+      const once = onceKey(idempotencyKey, "createTenant", [name, displayName, tier]);
       const { key } = await realmOf(name).createApiKey(actor, newKey(`owner of ${name}`.slice(0, 100), ["*"], actor), now(), once);
       await realm.note(actor, "tenant.created", name, now(), { tier });
       return { ...tenant, key };

@@ -8,7 +8,7 @@ import { DoError } from "../errors.ts";
 import type { BeginEntry, RunControl } from "../executions/schema.ts";
 import type { Executor, Place } from "./executor.ts";
 import { GuestSurface } from "./guest-surface.ts";
-import { HARNESS_MODULE } from "./guest.generated.ts";
+import { CONSOLE_MODULE, HARNESS_MODULE, RESPOND_MODULE, TYPED_INPUT_MODULE } from "./guest.generated.ts";
 import { Recording } from "./recording.ts";
 import { parseJob, type Job } from "./request.ts";
 import { Run, type RunRecord } from "./run.ts";
@@ -60,7 +60,7 @@ export async function execute(deps: ExecuteDeps, caller: Caller, sent: unknown, 
 /** Runs a job, unless its answer is known by key. */
 async function admit(deps: ExecuteDeps, caller: Caller, job: Job, observer: Observer, parent: Parent | undefined): Promise<string> {
   const id = newId("exec", deps.now());
-  const entry = await beginEntry(id, job, caller, parent, deps.now());
+  const entry = beginEntry(id, job, caller, parent, deps.now());
   const run = new Run(
     { job, tier: caller.policy.tier, now: deps.now, onLog: (log) => observer.log(log), beforeCall: () => recording.begin() },
     parent?.run.budget,
@@ -145,14 +145,8 @@ function withinParent(job: Job, { run }: Parent, nowMs: number): Job {
   return { ...job, limits: { ...job.limits, wallMs: Math.min(job.limits.wallMs, leftMs) } };
 }
 
-async function beginEntry(
-  id: string,
-  job: Job,
-  { principal, policy }: Caller,
-  parent: Parent | undefined,
-  nowMs: number,
-): Promise<BeginEntry> {
-  const codeHash = await sha256(job.language, job.code);
+function beginEntry(id: string, job: Job, { principal, policy }: Caller, parent: Parent | undefined, nowMs: number): BeginEntry {
+  const codeHash = sha256(job.language, job.code);
   const { idempotencyKey, cache, limits } = job;
   const request = [
     codeHash,
@@ -162,7 +156,7 @@ async function beginEntry(
     String(limits.wallMs),
     String(job.captureConsole),
   ];
-  const requestHash = await sha256(...request);
+  const requestHash = sha256(...request);
   return {
     id,
     parentId: parent?.id,
@@ -176,19 +170,19 @@ async function beginEntry(
     inputTypes: job.inputTypes,
     requestHash,
     // Another principal of the tenant, or the same with other rights, is another request.
-    once: await onceKey(idempotencyKey, "execute", [requestHash, principal, policy]),
+    once: onceKey(idempotencyKey, "execute", [requestHash, principal, policy]),
     // A tenant's own store keeps it, and a changed policy, program or harness is another key: nobody else's answer,
     // never a stale program's.
     cache: cache && {
-      hash: await sha256(principal.tenant, JSON.stringify(policy), codeHash, job.services.join(","), await harnessHash(), cache.key),
+      hash: sha256(principal.tenant, JSON.stringify(policy), codeHash, job.services.join(","), harnessHash(), cache.key),
       ttlSeconds: cache.ttlSeconds,
     },
   };
 }
 
-let harness: Promise<string> | undefined;
-function harnessHash(): Promise<string> {
-  return (harness ??= sha256(HARNESS_MODULE));
+let harness: string | undefined;
+function harnessHash(): string {
+  return (harness ??= sha256(HARNESS_MODULE, CONSOLE_MODULE, RESPOND_MODULE, TYPED_INPUT_MODULE));
 }
 
 function toAnswer(id: string, job: Job, { conclusion, usage, logs, truncated }: RunRecord): string {

@@ -71,7 +71,7 @@ export class IsolateRunner {
     const compileMs = performance.now() - startedMs;
     const { input, inputTypes, services, limits, captureConsole } = program;
     // get() is lazy: the isolate is made when its stub is called. A null id is one isolate for one run.
-    const support = supportFor(compiled.text, guard);
+    const support = supportFor(compiled.text, inputTypes, guard);
     const isolate = this.#loader.get(null, () => workerCode(compiled.text, limits, support));
     const harness = isolate.getEntrypoint() as unknown as HarnessStub;
     const over = Promise.withResolvers<string>();

@@ -1,7 +1,8 @@
 import { NO_EGRESS } from "../egress.ts";
-import { CONSOLE_MODULE, GUARD_MODULE, HARNESS_MODULE, RESPOND_MODULE } from "./guest.generated.ts";
+import { CONSOLE_MODULE, GUARD_MODULE, HARNESS_MODULE, RESPOND_MODULE, TYPED_INPUT_MODULE } from "./guest.generated.ts";
 import type { Support } from "./guest/protocol.ts";
 import type { Limits } from "../../../../sdk/src/types.ts";
+import type { ValueTypes } from "../../../../sdk/src/values.ts";
 
 /**
  * Before 2026-08-04, when Node's API came on by default: it makes a fresh isolate half as dear again, so it is given
@@ -16,8 +17,13 @@ export const MAIN_MODULE = "harness.js";
 export const USER_MODULE = "user.js";
 
 /** What of the harness the code can have a use for: each kilobyte of module costs a fresh isolate 0.035 ms. */
-export function supportFor(userModule: string, guard: boolean): Support {
-  return { guard, console: /\bconsole\b/.test(userModule), respond: /\b(?:fetch|Response)\b/.test(userModule) };
+export function supportFor(userModule: string, inputTypes: ValueTypes, guard: boolean): Support {
+  return {
+    guard,
+    console: /\bconsole\b/.test(userModule),
+    respond: /\b(?:fetch|Response)\b/.test(userModule),
+    types: Object.keys(inputTypes).length > 0,
+  };
 }
 
 /** What the Worker Loader makes an isolate from. Pure; every member that could grant something is written out. */
@@ -33,6 +39,7 @@ export function workerCode(userModule: string, limits: Limits, support: Support)
       ...(support.guard ? { "guard.js": GUARD_MODULE } : {}),
       ...(support.console ? { "console.js": CONSOLE_MODULE } : {}),
       ...(support.respond ? { "respond.js": RESPOND_MODULE } : {}),
+      ...(support.types ? { "typed-input.js": TYPED_INPUT_MODULE } : {}),
     },
     env: {},
     globalOutbound: NO_EGRESS,

@@ -1,13 +1,22 @@
 import type { LogLevel } from "../../../../../sdk/src/types.ts";
 import { format, inspect } from "./inspect.ts";
+import { Logs } from "./logs.ts";
+import type { GuestHost, GuestJob } from "./protocol.ts";
 
 export interface GuestLog {
   level: LogLevel;
   message: string;
 }
 
+/** Takes over the console; what it is told goes to the host, unless nobody wants it. */
+export function captureLogs(host: GuestHost, { limits, captureConsole: isWanted, mirrorLogs }: GuestJob): Logs {
+  const logs = new Logs(host, limits.logBytes, mirrorLogs ? console.log.bind(console) : undefined);
+  captureConsole(isWanted ? (log) => logs.add(log) : () => {});
+  return logs;
+}
+
 /** Takes over every console method of the isolate. `write` gets each message at once, in order. */
-export function captureConsole(write: (log: GuestLog) => void): void {
+function captureConsole(write: (log: GuestLog) => void): void {
   const counts = new Map<string, number>();
   const starts = new Map<string, number>();
   let indent = "";

@@ -1,13 +1,12 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
-import { decodeValue, encodeSettled } from "../../../../../sdk/src/values.ts";
+import { encodeSettled } from "../../../../../sdk/src/values/encode.ts";
 import { describeError } from "./describe.ts";
-import { Logs } from "./logs.ts";
 import { silenceConsole } from "./silence.ts";
-import type { GuestLog } from "./console.ts";
 import { CPU_MARK, GRACE_MS, type GuestHost, type GuestJob, type GuestStop } from "./protocol.ts";
 
 const { setTimeout, JSON, Error, TypeError, Response } = globalThis;
 const { parse, stringify } = JSON;
+const NO_LOGS = { from: 0, entries: [] };
 let started = false;
 
 /** Imports the code, calls it, and answers what it answered. All that it says is the guest's word. */
@@ -19,10 +18,8 @@ export default class Harness extends WorkerEntrypoint {
     const waitUntil = this.ctx.waitUntil.bind(this.ctx);
     const guard = job.support.guard ? await import("./guard.ts") : undefined;
     const spent = () => guard?.spent() ?? 0;
-    const logs = new Logs(host, job.limits.logBytes, job.mirrorLogs ? console.log.bind(console) : undefined);
-    const write = job.captureConsole ? (log: GuestLog) => logs.add(log) : () => {};
-    if (job.support.console) (await import("./console.ts")).captureConsole(write);
-    else silenceConsole();
+    const logs = job.support.console ? (await import("./console.ts")).captureLogs(host, job) : undefined;
+    if (!logs) silenceConsole();
     const stop = new AbortController();
     // A timer, because a context that has ended has none: only what the code left running is still there to be ended.
     const end = (reason: string) => {
@@ -41,10 +38,11 @@ export default class Harness extends WorkerEntrypoint {
       () => end("ended"),
     );
     const exceeded = () =>
-      abort(new Error(CPU_MARK + stringify({ spentMs: spent(), logs: logs.unacknowledged(), stack: guard?.overAt() })));
+      abort(new Error(CPU_MARK + stringify({ spentMs: spent(), logs: logs?.unacknowledged() ?? NO_LOGS, stack: guard?.overAt() })));
     guard?.arm(job.limits.cpuMs, exceeded);
     try {
-      const input = decodeValue({ value: job.input === "" ? undefined : parse(job.input), types: job.inputTypes });
+      const json: unknown = job.input === "" ? undefined : parse(job.input);
+      const input = job.support.types ? (await import("./typed-input.ts")).decodeValue({ value: json, types: job.inputTypes }) : json;
       const env = { DO: host.DO };
       const services = Object.fromEntries(job.services.map((name) => [name, host.DO[name]]));
       const { default: main } = await import("user.js");
@@ -55,12 +53,12 @@ export default class Harness extends WorkerEntrypoint {
       if (job.support.respond && value instanceof Response) value = await (await import("./respond.ts")).fromResponse(value);
       const encoded = await encodeSettled(value, "result");
       const text = encoded.value === undefined ? "" : stringify(encoded.value);
-      await logs.flush();
+      await logs?.flush();
       if (text.length > job.limits.resultBytes) return stringify({ ok: false, resultBytes: text.length, cpuMs: spent() });
       return `${stringify({ ok: true, types: encoded.types, hasValue: text !== "", cpuMs: spent() })}\n${text}`;
     } catch (error) {
       if (guard?.overAt() !== undefined) exceeded();
-      await logs.flush();
+      await logs?.flush();
       return stringify({ ok: false, error: describeError(error), cpuMs: spent() });
     }
   }

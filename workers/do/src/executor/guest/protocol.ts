@@ -8,6 +8,8 @@ export interface Support {
   guard: boolean;
   console: boolean;
   respond: boolean;
+  /** The input has types beside its JSON. */
+  types: boolean;
 }
 
 /** What the harness is called with, beside the host. It holds nothing that the code may not see. */

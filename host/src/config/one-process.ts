@@ -1,0 +1,26 @@
+/** do as one Worker in one workerd, as it is on Cloudflare: for tests and measurements, since nothing ends its code there. */
+import { binding, worker } from "./capnp.ts";
+
+const DURABLE_OBJECTS = [
+  { binding: "DATABASE", className: "Database", uniqueKey: "do-database" },
+  { binding: "SQL_DATABASE", className: "SqlDatabase", uniqueKey: "do-sql-database" },
+  { binding: "EXECUTIONS", className: "Executions", uniqueKey: "do-executions" },
+  { binding: "ACCOUNTS", className: "Accounts", uniqueKey: "do-accounts" },
+  { binding: "OAUTH", className: "AuthorizationServer", uniqueKey: "do-oauth" },
+  { binding: "REALM", className: "Realm", uniqueKey: "do-realm" },
+];
+
+/** All of do as one Worker, `index.js` beside the configuration. */
+export function wholeDo(extraBindings: readonly string[] = []): string {
+  return worker({
+    modules: ['(name = "index.js", esModule = embed "index.js")', '(name = "esbuild.wasm", data = embed "esbuild.wasm")'],
+    bindings: [
+      binding("LOADER", "workerLoader = ()"),
+      binding("EGRESS", 'service = "nowhere"'),
+      binding("DO_ROOT_KEY", 'fromEnvironment = "DO_ROOT_KEY"'),
+      ...extraBindings,
+      ...DURABLE_OBJECTS.map((object) => binding(object.binding, `durableObjectNamespace = "${object.className}"`)),
+    ],
+    durableObjects: DURABLE_OBJECTS,
+  });
+}
