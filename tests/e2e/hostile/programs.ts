@@ -190,7 +190,7 @@ const MEMORY_BOMBS: readonly HostileProgram[] = [
   body("arrays", CPU_OR_MEMORY, `const all = []; for (;;) all.push(new Array(1e5).fill(1.5))`),
   body(
     "arrays, slowly",
-    MEMORY,
+    CPU_OR_MEMORY,
     `const all = []; for (;;) { all.push(new Array(2e5).fill(1.5)); await new Promise((r) => setTimeout(r, 5)) }`,
   ),
   body("objects", CPU_OR_MEMORY, `const all = []; for (;;) all.push({ a: all.length, b: {} })`),
