@@ -11,7 +11,13 @@ function fake(pid: number): WorkerdProcess {
 it("a process that is ended for its statements is there at once each time, and is in no crash loop", async () => {
   let pid = 0;
   const crashes: string[] = [];
-  const kept = new Kept({ name: "store", log: SILENT, onEnd: () => {}, start: async () => fake(++pid), onCrash: (why) => void crashes.push(why) });
+  const kept = new Kept({
+    name: "store",
+    log: SILENT,
+    onEnd: () => {},
+    start: async () => fake(++pid),
+    onCrash: (why) => void crashes.push(why),
+  });
   await kept.open();
   for (let i = 0; i < 8; i++) await kept.restart();
   expect(pid).toBe(9);
