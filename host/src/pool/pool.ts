@@ -79,6 +79,9 @@ export class Pool {
 
   /** There was no run. */
   leave(lease: string): void {
+    const member = this.#leased.get(lease);
+    // Nobody has called it: whoever comes next is still the first.
+    if (member?.state === "leased") member.runs--;
     this.#finish(lease);
   }
 
