@@ -6,7 +6,6 @@ import { Crashes } from "../../host/src/crashes.ts";
 import { DEFAULT_SHARDS, openDataFolder } from "../../host/src/data-folder.ts";
 import { accounting, parsePs } from "../../host/src/process/accounting.ts";
 import { shardOf } from "../../workers/do/src/stores/shard.ts";
-import { Turn } from "../../workers/do/src/stores/turn.ts";
 
 describe("parsePs", () => {
   it.each([
@@ -70,36 +69,6 @@ describe("shardOf", () => {
       counts[shard] = (counts[shard] ?? 0) + 1;
     }
     for (const count of counts) expect(Math.abs(count - 1_000)).toBeLessThan(150);
-  });
-});
-
-describe("Turn", () => {
-  it("is one's at a time, in the order in which they came, also after one that failed", async () => {
-    const turn = new Turn();
-    const said: string[] = [];
-    const held = Promise.withResolvers<void>();
-    const first = turn.take(async () => {
-      said.push("first");
-      await held.promise;
-      throw new Error("it failed");
-    });
-    const others = ["second", "third"].map((name) => turn.take(async () => void said.push(name)));
-    expect(said).toEqual(["first"]);
-    held.resolve();
-    await expect(first).rejects.toThrow("it failed");
-    await Promise.all(others);
-    expect(said).toEqual(["first", "second", "third"]);
-  });
-
-  it("lets a thousand wait, and not one more", async () => {
-    const turn = new Turn();
-    const held = Promise.withResolvers<void>();
-    const first = turn.take(() => held.promise);
-    const waiting = Array.from({ length: 1_000 }, (_, n) => turn.take(async () => n));
-    await expect(turn.take(async () => 1)).rejects.toMatchObject({ code: "UNAVAILABLE", reason: "STORE_BUSY", retryAfterMs: 1_000 });
-    held.resolve();
-    await first;
-    expect(await Promise.all(waiting)).toEqual(Array.from({ length: 1_000 }, (_, n) => n));
   });
 });
 

@@ -157,6 +157,7 @@ export class Herd {
   #onEnd(member: Member, { code, signal, said }: Exit): void {
     const wasAsked = member.state === "ending";
     const fate = fateOf(said, member.lease);
+    const hadCode = member.lease !== undefined;
     member.end(fate);
     member.gone();
     this.members.delete(member);
@@ -165,8 +166,8 @@ export class Herd {
       const { name, log, onCrash } = this.#options;
       const how = signal ?? `exit code ${code}`;
       log(fate === "memory" ? "info" : "warn", "process-ended", { process: `${name}-${member.seat}`, how, fate });
-      // Code can end its process by taking memory as often as it likes: that is no fault of the process.
-      if (fate !== "memory") onCrash(`it ended: ${how}`);
+      // Code may find a way to end its process, as often as it likes: that is no fault of the process.
+      if (!hadCode) onCrash(`it ended: ${how}`);
     }
     this.#onChange();
   }

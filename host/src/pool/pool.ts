@@ -57,13 +57,14 @@ export class Pool {
     const { tenant } = request;
     const { promise, resolve, reject } = Promise.withResolvers<Lease>();
     const waiting: Waiting = { request, sinceMs: this.#options.now(), grant: resolve };
-    const leave = () => void this.#queue.remove(tenant, waiting);
+    const line = lineOf(request);
+    const leave = () => void this.#queue.remove(line, waiting);
     const timer = setTimeout(() => {
       leave();
       reject(this.#holdings(tenant) > 0 ? tenantBusy() : allBusy());
     }, POOL_LIMITS.waitMs);
     signal.addEventListener("abort", leave, { once: true });
-    this.#queue.push(tenant, waiting);
+    this.#queue.push(line, waiting);
     this.#dispatch();
     return promise.finally(() => {
       clearTimeout(timer);
@@ -79,6 +80,9 @@ export class Pool {
 
   /** There was no run. */
   leave(lease: string): void {
+    const member = this.#leased.get(lease);
+    // Nobody has called it: whoever comes next is still the first.
+    if (member?.state === "leased") member.runs--;
     this.#finish(lease);
   }
 
@@ -99,13 +103,14 @@ export class Pool {
     return this.#herd.close();
   }
 
-  #refuse({ tenant, limits }: LeaseRequest): Refusal | undefined {
+  #refuse(request: LeaseRequest): Refusal | undefined {
+    const { limits } = request;
     const { maxMemoryMb, name } = this.#options;
     if (limits.memoryMb > maxMemoryMb) {
       const message = `The tier's memoryMb is ${limits.memoryMb}, and a process of the ${name}s may have ${maxMemoryMb}: start with --memory`;
       return new Refusal("UNAVAILABLE", "MEMORY_LIMIT_TOO_LARGE", message, 60_000);
     }
-    if (this.#queue.sizeOf(tenant) >= POOL_LIMITS.waitingPerTenant) return tenantBusy();
+    if (this.#queue.sizeOf(lineOf(request)) >= POOL_LIMITS.waitingPerTenant) return tenantBusy();
     return this.#queue.size >= POOL_LIMITS.waiting ? allBusy() : undefined;
   }
 
@@ -115,7 +120,7 @@ export class Pool {
       const next = this.#queue.take(({ request }) => this.#places(request) > 0 && this.#herd.idleFor(request.tenant) !== undefined);
       const member = next && this.#herd.idleFor(next.request.tenant);
       if (!next || !member) break;
-      if (!this.#grant(next, member)) this.#queue.push(next.request.tenant, next);
+      if (!this.#grant(next, member)) this.#queue.push(lineOf(next.request), next);
     }
     this.#makeRoom();
   }
@@ -202,6 +207,11 @@ export class Pool {
       } else if (now() - member.idleSinceMs > POOL_LIMITS.cleanAfterMs) void this.#herd.clean(member);
     }
   }
+}
+
+/** What another execution waits for has a line of its own: else the places that are kept for it would wait with it. */
+function lineOf({ tenant, depth }: LeaseRequest): string {
+  return depth > 0 ? `${tenant}\0` : tenant;
 }
 
 function allBusy(): Refusal {

@@ -21,7 +21,9 @@ export interface Occupation {
 /** How many more the tenant may have now. Pure. A quarter of the places is for tenants that have none. */
 export function placesFor({ size, depth, leased, roots, holdings }: Occupation): number {
   const { max, reserve } = size;
-  if (depth > 0) return max + reserve - leased;
-  const keptForOthers = holdings > 0 ? Math.ceil(max / 4) : 0;
+  const quarter = Math.ceil(max / 4);
+  // Not what callers who have none may still take: else a few executions that start others would hold every process.
+  if (depth > 0) return max + reserve - leased - Math.min(quarter, Math.max(0, max - roots));
+  const keptForOthers = holdings > 0 ? quarter : 0;
   return Math.min(max - roots - (max > 1 ? keptForOthers : 0), max + reserve - leased);
 }

@@ -24,8 +24,9 @@ export class Kept {
   readonly #options: KeptOptions;
   #process: WorkerdProcess | undefined;
   #serving = Promise.withResolvers<void>();
-  readonly #asked = new WeakSet<WorkerdProcess>();
   #isStopping = false;
+  /** The process that is being ended for another one. */
+  #replaced: WorkerdProcess | undefined;
   #ends = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -68,7 +69,7 @@ export class Kept {
   async restart(): Promise<void> {
     const old = this.#process;
     if (!old) return this.serving;
-    this.#asked.add(old);
+    this.#replaced = old;
     old.kill("SIGKILL");
     await old.ended;
     return this.serving;
@@ -106,11 +107,12 @@ export class Kept {
       onEnd();
       if (this.#isStopping) return;
       const how = signal ?? `exit code ${code}`;
-      const wasAsked = this.#asked.has(process);
-      log("warn", "process-ended", { process: name, how, wasAsked });
-      if (!wasAsked) onCrash(`${name} ended: ${how}`);
-      if (wasAsked || performance.now() - startedMs > STEADY_MS) this.#ends = 0;
-      this.#startAgain();
+      log("warn", "process-ended", { process: name, how });
+      // A tenant can have it ended by statements as often as it likes: that is no fault of the process, and others wait for it.
+      if (this.#replaced === process) return this.#startAgain(0);
+      onCrash(`${name} ended: ${how}`);
+      if (performance.now() - startedMs > STEADY_MS) this.#ends = 0;
+      this.#backOff();
     });
   }
 
@@ -125,15 +127,19 @@ export class Kept {
     }
   }
 
-  #startAgain(): void {
+  #backOff(): void {
     const delayMs = this.#ends === 0 ? 0 : Math.min(BACK_OFF_MS * 2 ** this.#ends, MOST_BACK_OFF_MS);
     this.#ends++;
+    this.#startAgain(delayMs);
+  }
+
+  #startAgain(delayMs: number): void {
     this.#timer = setTimeout(() => {
       this.#start().catch((error: unknown) => {
         const why = error instanceof Error ? error.message : String(error);
         this.#options.log("error", "process-did-not-start", { process: this.#options.name, why });
         this.#options.onCrash(`${this.#options.name} did not start: ${why}`);
-        if (!this.#isStopping) this.#startAgain();
+        if (!this.#isStopping) this.#backOff();
       });
     }, delayMs);
   }

@@ -5,8 +5,8 @@ import { get, type IncomingMessage } from "node:http";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
+import { lines } from "./lines.ts";
 import type { Readable } from "node:stream";
-import { text } from "node:stream/consumers";
 
 export interface Exit {
   readonly code: number | null;
@@ -59,7 +59,7 @@ export async function startWorkerd(options: StartOptions): Promise<WorkerdProces
     said = (said + chunk).slice(-MAX_SAID_CHARACTERS);
     onError(chunk);
   });
-  if (child.stdout) createInterface({ input: child.stdout }).on("line", onLine);
+  if (child.stdout) lines(child.stdout, onLine);
   // "close" comes when its outputs are read to their ends, "error" when there was nothing to start.
   const ended = Promise.race([once(child, "close"), once(child, "error").then(([error]: unknown[]) => [null, null, error])]).then(
     ([code, signal, error]): Exit => ({
@@ -103,11 +103,18 @@ function innermost(pid: number): number {
   return inner ? innermost(Number(inner)) : pid;
 }
 
+/** In `timeoutMs` whatever comes, and whoever answers says no more than fits into a log: it may run code of strangers. */
 async function ask(socketPath: string, path: string, timeoutMs: number): Promise<void> {
+  const signal = AbortSignal.timeout(timeoutMs);
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    const request = get({ socketPath, path, agent: false, timeout: timeoutMs }, resolve);
-    request.once("timeout", () => request.destroy(new Error(`no answer in ${timeoutMs} ms`))).once("error", reject);
+    get({ socketPath, path, agent: false, signal }, resolve).once("error", (error) =>
+      reject(signal.aborted ? new Error(`no answer in ${timeoutMs} ms`) : error),
+    );
   });
-  const body = await text(response);
+  let body = "";
+  for await (const chunk of response.setEncoding("utf8")) {
+    body += chunk as string;
+    if (body.length > MAX_SAID_CHARACTERS) break;
+  }
   if (response.statusCode !== 200) throw new Error(`it answered ${response.statusCode}: ${body}`);
 }

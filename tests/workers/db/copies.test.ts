@@ -1,3 +1,5 @@
+import { env } from "cloudflare:workers";
+import { databaseOf } from "../../../workers/core-services/db/tenant.ts";
 import { describe, expect, it } from "vitest";
 import { newTenant } from "../support.ts";
 import { dbOf, inTenant } from "./support.ts";
@@ -200,4 +202,12 @@ describe("export and import", () => {
       sql: { tables: 4, migrations: 1 },
     });
   });
+});
+
+it("a restore of tables that is sent again, because its answer was lost, answers the same", async () => {
+  const { tables } = databaseOf(env, "restored-twice");
+  await tables.stage("run", 0, `${JSON.stringify({ type: "sql", sql: "CREATE TABLE t (a)" })}\n`);
+  const first = await tables.restore("run", 1, []);
+  expect(first).toEqual({ tables: 1, rows: 0 });
+  expect(await tables.restore("run", 1, [])).toEqual(first);
 });

@@ -74,10 +74,13 @@ async function admit(deps: ExecuteDeps, caller: Caller, job: Job, observer: Obse
   }
   const enter = () =>
     deps.executor.enter({ executionId: id, tenant: caller.principal.tenant, depth: parent ? parent.depth + 1 : 0, limits: job.limits });
-  const place = await enter().catch(async (error: unknown) => {
+  const entering = enter().catch(async (error: unknown) => {
     if (isNamed) await recording.withdraw();
     throw error;
   });
+  // What is on record goes on when its caller goes away: else its key would stand for a run that never was.
+  if (isNamed) deps.waitUntil(entering.catch(() => undefined));
+  const place = await entering;
   // What cannot be recorded does not go on.
   if (!isNamed) recording.beginLater(() => run.stop("cancelled"));
   run.start();

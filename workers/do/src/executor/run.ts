@@ -143,7 +143,10 @@ export class Run {
         logLost(error, attempt);
         if (this.#stop || this.meter.hasWritten || attempt === MAX_ATTEMPTS) return undefined;
         this.#logbook.restart();
-        place = await another();
+        const next = await another().catch(() => undefined);
+        // No room to run it again: it stays lost, and its record says so.
+        if (!next) return undefined;
+        place = next;
       }
     }
   }

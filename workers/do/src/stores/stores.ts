@@ -26,6 +26,8 @@ interface Shard {
 const MAX_ATTEMPTS = 4;
 /** How long a write is remembered that may be sent again. */
 const REMEMBERED_MS = 5 * 60 * 1_000;
+/** A store is not ended for a statement before this: a shorter time is over before a busy machine has answered. */
+const LEAST_HELD_MS = 500;
 
 /** The databases of all tenants, spread over processes that can be ended when a statement does not end. */
 export class Stores {
@@ -46,7 +48,7 @@ export class Stores {
       return Object.fromEntries(
         calls.map(([method, call]) => [
           method,
-          (...args: unknown[]) => this.#call(shard, call, args, (sent) => shard.stub.call(name, tenant, method, sent)),
+          (...args: unknown[]) => this.#call(shard, tenant, call, args, (sent) => shard.stub.call(name, tenant, method, sent)),
         ]),
       );
     };
@@ -55,6 +57,7 @@ export class Stores {
 
   #call(
     shard: Shard,
+    tenant: string,
     { withOnce, timeoutMs }: RemoteCall,
     args: readonly unknown[],
     send: (args: readonly unknown[]) => Promise<unknown>,
@@ -63,7 +66,7 @@ export class Stores {
     const sent = withOnce?.(args, { key: newId("sent", Date.now()), bodyHash: "", keepMs: REMEMBERED_MS }) ?? args;
     const untilHeard = (isWanted: () => boolean) => this.#sendUntilHeard(shard.index, () => send(sent), isWanted);
     if (!timeoutMs) return untilHeard(() => true);
-    const done = shard.turn.take(() => this.#within(timeoutMs(args), shard.index, untilHeard));
+    const done = shard.turn.take(tenant, () => this.#within(timeoutMs(args), shard.index, untilHeard));
     // Whoever asked may be gone before: without this its timer would go too, and the statement would hold the shard for ever.
     waitUntil(done.catch(() => undefined));
     return done;
@@ -88,10 +91,13 @@ export class Stores {
   async #within(timeoutMs: number, shard: number, send: (isWanted: () => boolean) => Promise<unknown>): Promise<unknown> {
     let isOver = false;
     const over = Promise.withResolvers<undefined>();
-    const timer = setTimeout(() => {
-      isOver = true;
-      over.resolve(undefined);
-    }, timeoutMs);
+    const timer = setTimeout(
+      () => {
+        isOver = true;
+        over.resolve(undefined);
+      },
+      Math.max(timeoutMs, LEAST_HELD_MS),
+    );
     // Sent again it would hold the next process too.
     const sent = send(() => !isOver);
     sent.catch(() => undefined);
