@@ -122,6 +122,8 @@ export interface ExecutionSummary {
   id: string;
   state: ExecutionState;
   parentId?: string;
+  /** Why it runs, if nobody asked for it then: `queue:orders`, `schedule:nightly`. */
+  cause?: string;
   principalId: string;
   requestHash: string;
   startedAt: string;

@@ -6,6 +6,7 @@ export function startedAt(id: string, startedMs: number): BeginEntry {
   return {
     id,
     parentId: undefined,
+    cause: undefined,
     startedMs,
     deadlineMs: startedMs + 1,
     principal: ROOT,

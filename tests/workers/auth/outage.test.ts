@@ -6,7 +6,14 @@ import { RealmAuthenticator } from "../../../workers/do/src/authenticate.ts";
 import { newTenant } from "../support.ts";
 import { admin } from "./support.ts";
 
-const NOWHERE = { address: undefined, origin: undefined, resourcePath: "", requestId: "req_01M7YEBV9WQSQ34P2RRSS1QHFF" };
+const NOWHERE = {
+  address: undefined,
+  origin: undefined,
+  resourcePath: "",
+  isGuest: false,
+  cause: undefined,
+  requestId: "req_01M7YEBV9WQSQ34P2RRSS1QHFF",
+};
 
 describe("a store that cannot be asked", () => {
   it("is 503, for a good key as for a bad one, and never anonymous", async () => {

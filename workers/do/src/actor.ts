@@ -21,6 +21,6 @@ export function actorOf({ principal, policy: granted, services, via }: Authority
 }
 
 /** Code holds what the services that it was given can do, and may run code; it can hand on no more, whoever runs it. */
-function heldByCode(granted: Policy, services: Authority["services"]): string[] {
+export function heldByCode(granted: Policy, services: Authority["services"]): string[] {
   return [...within(granted, [...services.map((service) => `${service}:*`), "executions:write"]).scopes];
 }

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { accountsOf } from "../../core-services/auth/accounts.ts";
 import { configOf } from "../../core-services/auth/config.ts";
 import { hashCredential, parseCredential, REFRESH_LABEL, SESSION_LABEL } from "../../core-services/auth/credential.ts";
+import type { Sponsor } from "../../core-services/shared/background.ts";
 import type { RateState } from "../../core-services/auth/gcra.ts";
 import { looksLikeJwt } from "../../core-services/auth/jwt/shape.ts";
 import { authorizationServerOf } from "../../core-services/auth/oauth/authorization-server.ts";
@@ -9,7 +10,7 @@ import type { Presented } from "../../core-services/auth/realm/entrance.ts";
 import { realmOf } from "../../core-services/auth/realm.ts";
 import { DoError, toDoError } from "../../../sdk/src/errors.ts";
 import { issuerOf, verifyToken } from "./authenticate-jwt.ts";
-import { ROOT, type Principal } from "./principal.ts";
+import { principalOf, ROOT, type Principal } from "./principal.ts";
 import { refused } from "./refused.ts";
 
 /** What is known of a request beside what it says. */
@@ -21,6 +22,10 @@ export interface Circumstances {
   /** The part of it that has tokens of its own: `/mcp`, or empty for all else. */
   readonly resourcePath: string;
   readonly requestId: string;
+  /** From code that do runs. */
+  readonly isGuest: boolean;
+  /** Why it is done, if nobody asks for it now: `queue:orders`. */
+  readonly cause: string | undefined;
 }
 
 /** Who presents a credential, and what it grants. */
@@ -48,6 +53,8 @@ export interface Authenticator {
    * which never means anonymous
    */
   authenticate(credential: unknown, circumstances: Circumstances, cost: number): Promise<Authenticated>;
+  /** What is left of whom work is done for. Nothing is taken from its rates. @throws DoError as `authenticate` */
+  sponsored(sponsor: Sponsor, requestId: string): Promise<Authenticated>;
 }
 
 const MAX_CREDENTIAL_CHARACTERS = 8_192;
@@ -82,6 +89,14 @@ export class RealmAuthenticator implements Authenticator {
     const [kind, prefix] = parsed.label === SESSION_LABEL ? (["session", "ses"] as const) : (["key", "key"] as const);
     const id = `${prefix}_${parsed.ulid}`;
     return this.#enter(tenant, { kind, id, hash: hashCredential(credential), ...asked }, id);
+  }
+
+  async sponsored({ principal, source, scopes }: Sponsor, requestId: string): Promise<Authenticated> {
+    const { tenant, id, tier } = principal;
+    if (source !== undefined) return this.#enter(tenant, { kind: "sponsored", source, scopes, requestId, cost: 0 }, source);
+    const entry = await known(() => realmOf(this.#env, tenant).enter({ kind: "known", id, tier, cost: 0 }, this.#now()));
+    if (entry.refusal !== undefined) throw refused(entry.refusal, entry);
+    return { principal: principalOf(principal), scopes, credential: undefined, rates: entry.rates };
   }
 
   async #byToken(token: string, circumstances: Circumstances, cost: number): Promise<Authenticated> {

@@ -59,6 +59,8 @@ export interface Via {
   /** From code that do runs. */
   readonly isGuest: boolean;
   readonly requestId: string;
+  /** Why it is done, if nobody asks for it now: `queue:orders`. */
+  readonly cause: string | undefined;
   /** Where from, if somebody trusted has said so. */
   readonly address: string | undefined;
   /** Where to, if it came by HTTP: the origin, and the part of it that is a resource of its own. */

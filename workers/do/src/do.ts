@@ -9,8 +9,11 @@ import { problem } from "./http/problem.ts";
 import { principalFromProps } from "./principal.ts";
 import { Session, type ExecutionsCapability, type OnEvent, type SessionDeps } from "./session.ts";
 
+/** A caller that is there, and is not code that do runs. */
+const BY_ITSELF = { isGuest: false, cause: undefined } as const;
+
 /** Of a call over RPC nobody says where it comes from. */
-const NOWHERE = { address: undefined, origin: undefined, resourcePath: "" } as const;
+const NOWHERE = { address: undefined, origin: undefined, resourcePath: "", ...BY_ITSELF } as const;
 
 /**
  * The one entrypoint: `env.DO` of another Worker, and the HTTP handler. A binding whose `props` name a principal acts
@@ -24,7 +27,7 @@ export default class Do extends WorkerEntrypoint {
       const { DO_TRUSTED_INGRESS: trusted } = this.env;
       return await handle(
         request,
-        this.#session({ address: addressOf(request, trusted), origin, resourcePath, ...requestIdOf(request, trusted) }),
+        this.#session({ address: addressOf(request, trusted), origin, resourcePath, ...BY_ITSELF, ...requestIdOf(request, trusted) }),
       );
     } catch (error) {
       // A configuration that is none, before there is anybody to answer.

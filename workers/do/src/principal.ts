@@ -17,6 +17,11 @@ export const ANONYMOUS: Principal = Object.freeze({ kind: "anonymous", id: "anon
 
 export const ROOT: Principal = Object.freeze({ kind: "root", id: "root", tenant: "root", tier: "internal" });
 
+/** A principal that was stored. */
+export function principalOf(stored: unknown): Principal {
+  return Object.freeze(PrincipalShape.parse(stored));
+}
+
 const Props = z.object({ principal: PrincipalShape });
 
 /**

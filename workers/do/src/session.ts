@@ -12,6 +12,7 @@ import type {
   ServiceName,
   WhoAmI,
 } from "../../../sdk/src/types.ts";
+import type { Sponsor } from "../../core-services/shared/background.ts";
 import type { RateState } from "../../core-services/auth/gcra.ts";
 import { realmOf } from "../../core-services/auth/realm.ts";
 import { configOf } from "../../core-services/auth/config.ts";
@@ -53,6 +54,11 @@ export class Session extends Services {
   /** Of whom a binding's props name. */
   static ofProps(deps: SessionDeps, principal: Principal): Session {
     return new Session(deps, Standing.ofProps(deps.env, principal, deps.circumstances, deps.now));
+  }
+
+  /** Of whom work is done for later. @throws DoError UNAUTHENTICATED, PERMISSION_DENIED, RATE_LIMITED, UNAVAILABLE */
+  static async onBehalf(deps: SessionDeps, sponsor: Sponsor): Promise<Session> {
+    return new Session(deps, await Standing.onBehalf(deps.env, deps.authenticator, sponsor, deps.circumstances));
   }
 
   /** @throws DoError UNAUTHENTICATED, RATE_LIMITED, UNAVAILABLE */

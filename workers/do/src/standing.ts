@@ -1,6 +1,7 @@
 import { configOf } from "../../core-services/auth/config.ts";
 import { realmOf } from "../../core-services/auth/realm.ts";
 import type { ServiceName, WhoAmI } from "../../../sdk/src/types.ts";
+import type { Sponsor } from "../../core-services/shared/background.ts";
 import type { Authenticated, Authenticator, Circumstances } from "./authenticate.ts";
 import { UNMETERED, type Authority, type Meter } from "./capabilities.ts";
 import { policy, whoAmI, within, type Policy } from "./policy.ts";
@@ -47,6 +48,17 @@ export class Standing {
     circumstances: Circumstances,
   ): Promise<Standing> {
     const again = () => authenticator.authenticate(credential, circumstances, 1);
+    return new Standing(env, circumstances, await again(), again);
+  }
+
+  /** Of whom work is done for later. @throws DoError UNAUTHENTICATED, PERMISSION_DENIED, RATE_LIMITED, UNAVAILABLE */
+  static async onBehalf(
+    env: Cloudflare.Env,
+    authenticator: Authenticator,
+    sponsor: Sponsor,
+    circumstances: Circumstances,
+  ): Promise<Standing> {
+    const again = () => authenticator.sponsored(sponsor, circumstances.requestId);
     return new Standing(env, circumstances, await again(), again);
   }
 
@@ -97,7 +109,6 @@ export class Standing {
       services,
       meter,
       via: {
-        isGuest: false,
         ...circumstances,
         credential: this.#authenticated.credential,
         rates: () => this.rates,

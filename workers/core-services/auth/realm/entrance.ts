@@ -21,6 +21,14 @@ export type Presented =
   | (Circumstances & { readonly kind: "key" | "session"; readonly id: string; readonly hash: string })
   /** Something that was made from a credential, and is worth what that is now, within its own scopes. */
   | (Circumstances & { readonly kind: "derived"; readonly id: string; readonly source: string; readonly scopes: readonly string[] })
+  /** Work that was left to be done, on behalf of a key or user: worth what that is now, within these scopes. */
+  | {
+      readonly kind: "sponsored";
+      readonly source: string;
+      readonly scopes: readonly string[];
+      readonly requestId: string;
+      readonly cost: 0;
+    }
   /** Somebody whom the host knows already, by a binding's props or another issuer's token: only the rates are asked for. */
   | { readonly kind: "known"; readonly id: string; readonly tier: string; readonly cost: number };
 
@@ -90,6 +98,8 @@ export class Entrance {
         return this.#enterKnown(presented, nowMs);
       case "derived":
         return this.#enterDerived(presented, nowMs);
+      case "sponsored":
+        return this.#enterSponsored(presented, nowMs);
       case "key":
         return this.#enterByKey(presented, nowMs);
       case "session":
@@ -122,20 +132,23 @@ export class Entrance {
   #enterByKey({ id, hash, ...circumstances }: Circumstances & { id: string; hash: string }, nowMs: number): Entry {
     const row = this.#core.keys.find(id, hash);
     if (!row) return this.#refuseUnknown(id, circumstances.requestId, nowMs);
-    const refusal = this.#refusalOfKey(row, circumstances.address, nowMs);
+    const refusal = this.#refusalOfKey(row, nowMs) ?? this.#refusalOfAddress(row, circumstances.address);
     if (refusal) return this.#refused(refusal, row.id, circumstances.requestId, nowMs);
     return this.#admitKey(row, circumstances, nowMs);
   }
 
-  #refusalOfKey(row: KeyRow, address: string | undefined, nowMs: number): Refusal | undefined {
+  #refusalOfKey(row: KeyRow, nowMs: number): Refusal | undefined {
     if (row.revoked_ms !== null) return "revoked";
     if (row.expires_ms !== null && row.expires_ms <= nowMs) return "expired";
     if (row.disabled === 1) return "disabled";
-    const { identity, addresses, isOwnerGone } = this.#knownKey(row);
-    if (isOwnerGone) return "owner-gone";
+    const { identity, isOwnerGone } = this.#knownKey(row);
+    return isOwnerGone ? "owner-gone" : this.#refusalOfTenant(identity.tier);
+  }
+
+  #refusalOfAddress(row: KeyRow, address: string | undefined): Refusal | undefined {
+    const { addresses } = this.#knownKey(row);
     // Without a known address, a list of addresses holds for none.
-    if (addresses.length > 0 && (address === undefined || !isInNetworks(address, addresses))) return "address";
-    return this.#refusalOfTenant(identity.tier);
+    return addresses.length > 0 && (address === undefined || !isInNetworks(address, addresses)) ? "address" : undefined;
   }
 
   #refusalOfTenant(tier: string): Refusal | undefined {
@@ -192,6 +205,18 @@ export class Entrance {
     return { ...entry, identity: { ...entry.identity, scopes: intersect(entry.identity.scopes, scopes), credentialId: id } };
   }
 
+  /** It comes from nowhere: of a key's addresses, where the work was asked for counted. A key goes on as what it was rotated to. */
+  #enterSponsored(presented: { source: string; scopes: readonly string[]; requestId: string; cost: 0 }, nowMs: number): Entry {
+    const { source, scopes, ...rest } = presented;
+    const circumstances = { ...rest, address: undefined };
+    const row = source.startsWith("key_") ? this.#core.keys.successor(source) : undefined;
+    const refusal = row && this.#refusalOfKey(row, nowMs);
+    if (row && refusal) return this.#refused(refusal, row.id, presented.requestId, nowMs);
+    const entry = row ? this.#admitKey(row, circumstances, nowMs) : this.#enterBySource(source, circumstances, nowMs);
+    if (!entry.identity) return entry;
+    return { ...entry, identity: { ...entry.identity, scopes: intersect(entry.identity.scopes, scopes) } };
+  }
+
   /** As what it was made from is let in now, though its own secret is not here. */
   #enterBySource(source: string, circumstances: Circumstances, nowMs: number): Entry {
     const { keys, sessions, tenant } = this.#core;
@@ -203,7 +228,7 @@ export class Entrance {
     if (source.startsWith("key_")) {
       const row = keys.row(source);
       if (!row) return nothing;
-      const refusal = this.#refusalOfKey(row, circumstances.address, nowMs);
+      const refusal = this.#refusalOfKey(row, nowMs) ?? this.#refusalOfAddress(row, circumstances.address);
       return refusal ? this.#refused(refusal, row.id, circumstances.requestId, nowMs) : this.#admitKey(row, circumstances, nowMs);
     }
     if (source.startsWith("usr_")) {

@@ -71,6 +71,14 @@ export class Keys {
     return this.#sql.exec<KeyRow>("SELECT * FROM keys WHERE id = ?", id).toArray()[0];
   }
 
+  /** The newest of those that a key was rotated to, itself at first; the key itself, when all are revoked. */
+  successor(id: string): KeyRow | undefined {
+    const row = this.row(id);
+    if (!row) return undefined;
+    const newest = "SELECT * FROM keys WHERE lineage = ? AND revoked_ms IS NULL ORDER BY created_ms DESC, id DESC LIMIT 1";
+    return this.#sql.exec<KeyRow>(newest, row.lineage).toArray()[0] ?? row;
+  }
+
   create(tag: string, key: NewKey, nowMs: number): ApiKey & { key: string } {
     const id = newId("key", nowMs);
     return this.#insert(tag, id, id, key, undefined, nowMs);

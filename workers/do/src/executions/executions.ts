@@ -19,6 +19,7 @@ import { Texts } from "./texts.ts";
 interface Row extends Record<string, SqlStorageValue> {
   id: string;
   parent_id: string | null;
+  cause: string | null;
   state: ExecutionState;
   started_ms: number;
   ended_ms: number | null;
@@ -51,10 +52,17 @@ export class Executions extends DurableObject {
     super(ctx, env);
     this.#sql = ctx.storage.sql;
     this.#sql.exec(CREATE_TABLES);
+    this.#addCause();
     this.#texts = new Texts(this.#sql);
     // What was running when this object ended has nobody left to report it; if it still reports, that counts.
     this.#sql.exec("UPDATE executions SET state = 'ended', outcome = 'lost', ended_ms = started_ms WHERE state = 'running'");
     this.#sweep(Date.now());
+  }
+
+  /** Of data that was made before executions had a cause. */
+  #addCause(): void {
+    const columns = this.#sql.exec<{ name: string }>("SELECT name FROM pragma_table_info('executions')").toArray();
+    if (!columns.some(({ name }) => name === "cause")) this.#sql.exec("ALTER TABLE executions ADD COLUMN cause TEXT");
   }
 
   /**
@@ -111,7 +119,7 @@ export class Executions extends DurableObject {
     this.#texts.put(codeKey, entry.code);
     if (entry.input !== "") this.#texts.put(`input:${entry.id}`, entry.input);
     this.#sql.exec(
-      "INSERT INTO executions VALUES (?, ?, 'running', ?, NULL, ?, ?, ?, ?, ?, NULL, NULL)",
+      "INSERT INTO executions VALUES (?, ?, 'running', ?, NULL, ?, ?, ?, ?, ?, NULL, NULL, ?)",
       entry.id,
       entry.parentId ?? null,
       entry.startedMs,
@@ -120,6 +128,7 @@ export class Executions extends DurableObject {
       entry.requestHash,
       codeKey,
       JSON.stringify(entry.inputTypes),
+      entry.cause ?? null,
     );
   }
 
@@ -298,6 +307,7 @@ function toSummary(row: Row): ExecutionSummary {
     id: row.id,
     state: row.state,
     ...(row.parent_id === null ? {} : { parentId: row.parent_id }),
+    ...(row.cause === null ? {} : { cause: row.cause }),
     principalId: principal.id,
     requestHash: row.request_hash,
     startedAt: new Date(row.started_ms).toISOString(),

@@ -7,6 +7,8 @@ import type { Principal } from "../principal.ts";
 export interface BeginEntry {
   readonly id: string;
   readonly parentId: string | undefined;
+  /** Why it runs, if nobody asked for it then: `queue:orders`. */
+  readonly cause: string | undefined;
   readonly startedMs: number;
   /** When it must have ended: who waits for its answer waits no longer. */
   readonly deadlineMs: number;
@@ -57,7 +59,7 @@ export const CREATE_TABLES = `
   CREATE TABLE IF NOT EXISTS executions (
     id TEXT PRIMARY KEY, parent_id TEXT, state TEXT NOT NULL, started_ms INTEGER NOT NULL, ended_ms INTEGER,
     principal TEXT NOT NULL, language TEXT NOT NULL, request_hash TEXT NOT NULL, code_key TEXT NOT NULL,
-    input_types TEXT NOT NULL, outcome TEXT, usage TEXT
+    input_types TEXT NOT NULL, outcome TEXT, usage TEXT, cause TEXT
   ) STRICT;
   CREATE INDEX IF NOT EXISTS executions_by_state ON executions (state, id);
   CREATE TABLE IF NOT EXISTS idempotency (

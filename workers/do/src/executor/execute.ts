@@ -148,7 +148,7 @@ function withinParent(job: Job, { run }: Parent, nowMs: number): Job {
   return { ...job, limits: { ...job.limits, wallMs: Math.min(job.limits.wallMs, leftMs) } };
 }
 
-function beginEntry(id: string, job: Job, { principal, policy }: Caller, parent: Parent | undefined, nowMs: number): BeginEntry {
+function beginEntry(id: string, job: Job, { principal, policy, via }: Caller, parent: Parent | undefined, nowMs: number): BeginEntry {
   const codeHash = sha256(job.language, job.code);
   const { idempotencyKey, cache, limits } = job;
   const request = [
@@ -163,6 +163,7 @@ function beginEntry(id: string, job: Job, { principal, policy }: Caller, parent:
   return {
     id,
     parentId: parent?.id,
+    cause: via.cause,
     startedMs: nowMs,
     deadlineMs: nowMs + limits.wallMs + MOST_WAIT_MS,
     principal,

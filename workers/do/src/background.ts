@@ -1,0 +1,76 @@
+import { WorkerEntrypoint } from "cloudflare:workers";
+import { executorOf } from "#seam";
+import { decodeAnswer } from "../../../sdk/src/answer.ts";
+import type { ExecutionAnswer } from "../../../sdk/src/types.ts";
+import type { BackgroundProps, Sponsor } from "../../core-services/shared/background.ts";
+import { newId } from "../../core-services/shared/ids.ts";
+import { heldByCode } from "./actor.ts";
+import { RealmAuthenticator } from "./authenticate.ts";
+import { isServiceName, type Authority } from "./capabilities.ts";
+import { DoError } from "./errors.ts";
+import { Session } from "./session.ts";
+
+/**
+ * Work that is done later, on behalf of whom its props name. It is reached through `ctx.exports` of do's own classes
+ * alone (`backgroundOf`), and what it may is asked of the sponsor's Realm each time.
+ */
+export class Background extends WorkerEntrypoint<Cloudflare.Env, BackgroundProps> {
+  async execute(request: unknown, onStarted?: (id: string) => unknown): Promise<ExecutionAnswer> {
+    const observer = {
+      sharesId: onStarted !== undefined,
+      started: (id: string) => void Promise.resolve(onStarted?.(id)).catch(() => {}),
+      log: () => {},
+    };
+    return decodeAnswer(JSON.parse(await Session.executeText(await this.#session(), request, observer)));
+  }
+
+  async call(service: string, method: string, params: unknown): Promise<unknown> {
+    if (!isServiceName(service)) throw new DoError("NOT_FOUND", `There is no service "${service}"`, { reason: "UNKNOWN_SERVICE" });
+    return Session.invoke(await this.#session(), service, method, params);
+  }
+
+  /** @throws DoError UNAUTHENTICATED, PERMISSION_DENIED, UNAVAILABLE */
+  #session(): Promise<Session> {
+    const { sponsor, cause } = this.ctx.props;
+    return Session.onBehalf(
+      {
+        env: this.env,
+        executor: executorOf(this.env),
+        authenticator: new RealmAuthenticator(this.env, Date.now),
+        circumstances: {
+          requestId: newId("req", Date.now()),
+          address: undefined,
+          origin: undefined,
+          resourcePath: "",
+          isGuest: sponsor.isGuest,
+          cause: `${cause.kind}:${cause.name}`,
+        },
+        now: Date.now,
+        waitUntil: (work) => this.ctx.waitUntil(work),
+      },
+      sponsor,
+    );
+  }
+}
+
+/**
+ * On whose behalf work is done that this authority asks for: never more than it holds now, and nothing once what it
+ * stands on (key, user) is gone. A key that is rotated goes on as its successor.
+ */
+export function sponsorOf({ principal, policy, services, via }: Authority): Sponsor {
+  if (principal.kind === "anonymous")
+    throw new DoError("PERMISSION_DENIED", "Cannot leave work to be done later: nobody would answer for it", { reason: "NO_SPONSOR" });
+  return {
+    principal,
+    source: sourceOf(principal.kind, principal.id, via.credential !== undefined),
+    scopes: via.isGuest ? heldByCode(policy, services) : [...policy.scopes],
+    isGuest: via.isGuest,
+  };
+}
+
+/** A session or token ends sooner than what it was made for: the user or key behind it counts. */
+function sourceOf(kind: string, id: string, isByCredential: boolean): string | undefined {
+  if (kind === "root") return "root";
+  const isOurs = id.startsWith("key_") || id.startsWith("usr_");
+  return isByCredential && isOurs ? id : undefined;
+}
