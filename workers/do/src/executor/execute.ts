@@ -3,7 +3,7 @@ import type { EncodedAnswer, LogEntry } from "../../../../sdk/src/types.ts";
 import { sha256 } from "../../../core-services/shared/hash.ts";
 import { newId } from "../../../core-services/shared/ids.ts";
 import { onceKey } from "../../../core-services/shared/once.ts";
-import type { Authority } from "../capabilities.ts";
+import { noteIfDenied, type Authority } from "../capabilities.ts";
 import { DoError } from "../errors.ts";
 import type { BeginEntry, RunControl } from "../executions/schema.ts";
 import type { Executor, Place } from "./executor.ts";
@@ -47,13 +47,23 @@ export async function execute(deps: ExecuteDeps, caller: Caller, sent: unknown, 
   const { policy } = caller;
   if (!policy.mayExecute)
     throw new DoError("PERMISSION_DENIED", `Cannot run code: tier "${policy.tier}" may not`, { reason: "TIER_MAY_NOT_EXECUTE" });
-  const asked = parseJob(sent, policy);
+  const asked = await parseGranted(deps.env, caller, sent);
   if (!parent) return admit(deps, caller, asked, observer, undefined);
   const leave = parent.run.budget.enter(parent.depth + 1);
   try {
     return await admit(deps, caller, withinParent(asked, parent, deps.now()), observer, parent);
   } finally {
     leave();
+  }
+}
+
+/** What was sent, as a job that the caller may have run; what they may not is noted. */
+async function parseGranted(env: Cloudflare.Env, caller: Caller, sent: unknown): Promise<Job> {
+  try {
+    return parseJob(sent, caller.policy);
+  } catch (error) {
+    await noteIfDenied(env, caller, error, "execute");
+    throw error;
   }
 }
 
