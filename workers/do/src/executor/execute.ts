@@ -5,7 +5,8 @@ import { newId } from "../../../core-services/shared/ids.ts";
 import { onceKey } from "../../../core-services/shared/once.ts";
 import { noteIfDenied, type Authority } from "../capabilities.ts";
 import { DoError } from "../errors.ts";
-import type { BeginEntry, RunControl } from "../executions/schema.ts";
+import type { BeginEntry, FinishEntry, RunControl } from "../executions/schema.ts";
+import { hasFailed, works, writeLater } from "../executions/unwritten.ts";
 import type { Executor, Place } from "./executor.ts";
 import { GuestSurface } from "./guest-surface.ts";
 import { CONSOLE_MODULE, HARNESS_MODULE, RESPOND_MODULE, TYPED_INPUT_MODULE } from "./guest.generated.ts";
@@ -77,9 +78,10 @@ async function admit(deps: ExecuteDeps, caller: Caller, job: Job, observer: Obse
   );
   const recording = new Recording(deps.env.EXECUTIONS.getByName(caller.principal.tenant), entry, new Control(run));
   const isKeyed = entry.once !== undefined || entry.cache !== undefined;
-  const isNamed = isKeyed || observer.sharesId;
+  const isNamed = isKeyed || observer.sharesId || hasFailed(caller.principal.tenant);
   if (isNamed) {
     const admission = await recording.begin();
+    works(caller.principal.tenant);
     if (admission.kind === "answer") return admission.cacheHit ? asCacheHit(admission.answer) : admission.answer;
   }
   const enter = () =>
@@ -121,14 +123,16 @@ async function runAndRecord(
   const surface = new GuestSurface(deps.env, authority, (request) => execute(deps, asGuest, request, SILENT, self));
   const { conclusion, ...record } = await run.execute(deps.place, deps.enter, surface);
   const answer = toAnswer(id, job, { conclusion, ...record });
-  await recording.finish({
+  const ended: FinishEntry = {
     id,
     endedMs: deps.now(),
     outcome: conclusion.outcome,
     ...record,
     error: conclusion.outcome === "ok" ? undefined : conclusion.error,
     answer: keepAnswer ? answer : undefined,
-  });
+  };
+  if (recording.hasBegun) await recording.finish(ended);
+  else deps.waitUntil(writeLater(caller.principal.tenant, () => recording.finish(ended)));
   return answer;
 }
 
