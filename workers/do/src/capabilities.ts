@@ -216,7 +216,7 @@ export async function noteIfDenied(
   const by = { kind: via.isGuest ? "code" : principal.kind, id: principal.id, requestId: via.requestId };
   await realmOf(env, principal.tenant)
     .noteOften(by, "permission.denied", object, Date.now())
-    .catch((error: unknown) => console.error(JSON.stringify({ level: "error", event: "audit", error: String(error) })));
+    .catch((failure: unknown) => console.error(JSON.stringify({ level: "error", event: "audit", error: String(failure) })));
 }
 
 function handlers<S extends ServiceDefinition>(implemented: Implementation<S>): Map<string, Handler> {

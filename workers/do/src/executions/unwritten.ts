@@ -26,7 +26,8 @@ export async function writeLater(tenant: string, write: () => Promise<void>): Pr
 
 /** Settles when all that was answered is on record, or has failed to be. */
 export async function allWritten(tenant: string): Promise<void> {
-  await Promise.allSettled(writing.get(tenant) ?? []);
+  const writes = writing.get(tenant);
+  if (writes) await Promise.allSettled(writes);
 }
 
 /** Whether the last record of a tenant could not be written, as far as it is known. */
