@@ -32,7 +32,7 @@ function kindOf({ code, retryable }: DoError): Failure["kind"] {
 export function failureOfAnswer({ outcome, error }: ExecutionAnswer): Failure | undefined {
   if (outcome === "ok") return undefined;
   const { code = "INTERNAL", reason, message = `It ended as ${outcome}` } = error ?? {};
-  return { code, reason: reason ?? outcome, message, kind: outcome === "compile-error" ? "final" : "again" };
+  return { code, reason, message, kind: outcome === "compile-error" ? "final" : "again" };
 }
 
 /** Of an HTTP answer: what says that it may be better later is tried again (RFC 9110, section 15; RFC 6585). */
