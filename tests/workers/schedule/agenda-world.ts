@@ -90,7 +90,12 @@ export async function inAgenda(
   const stub = env.TIMETABLE.getByName(newTenant());
   await runInDurableObject(stub, async (_instance, { storage }) => {
     const world = new TestWorld();
-    await test(new Agenda(storage, world), world, () => new Agenda(storage, world), storage.sql);
+    const start = () => {
+      const agenda = new Agenda(storage, world);
+      agenda.resumeAfter(world.wakeMs);
+      return agenda;
+    };
+    await test(start(), world, start, storage.sql);
   });
 }
 

@@ -61,6 +61,8 @@ export const CLOCK_LIMITS = {
   guardMs: 60_000,
   /** The same while something runs, so that a lost process is noticed. */
   heartbeatMs: 5_000,
+  /** An alarm that has not come so long after its time is set anew. */
+  overdueMs: 10_000,
   /** A clock that goes back by more has been put right, and each task's next time is found anew (as cron(8) has it). */
   backMs: 3 * 60 * 60 * 1_000,
   /** A run that starts later than this after its time was missed, and is caught up. */

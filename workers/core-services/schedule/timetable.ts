@@ -25,6 +25,7 @@ export class Timetable extends DurableObject {
   constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
     super(ctx, env);
     this.#agenda = new Agenda(ctx.storage, this.#world());
+    void ctx.blockConcurrencyWhile(async () => this.#agenda.resumeAfter((await ctx.storage.getAlarm()) ?? undefined));
   }
 
   #world(): World {

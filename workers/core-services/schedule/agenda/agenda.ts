@@ -57,7 +57,15 @@ export class Agenda {
     this.#runs = new Runs(this.#sql);
     this.#clock = new Clock(this.#sql);
     this.#flow = new Flow(storage, this.#tasks, this.#runs, world, (dueMs) => this.#changed(dueMs));
-    this.#flow.recover(world.now());
+  }
+
+  /**
+   * Goes on after the process before, if there was one. To be called once, before anything else.
+   * @param alarmMs when the alarm is set to; it may be overdue, and then comes at once
+   */
+  resumeAfter(alarmMs: number | undefined): void {
+    this.#wakeMs = alarmMs;
+    this.#flow.recover(this.#world.now());
     // What waits since before is started by the alarm.
     this.#arm(0);
   }
@@ -65,7 +73,6 @@ export class Agenda {
   /** Does what is due, a part of it at a time. @returns whether there is more to do now */
   tick(): boolean {
     const nowMs = this.#world.now();
-    if (this.#wakeMs !== undefined && this.#wakeMs <= nowMs) this.#wakeMs = undefined;
     if (this.#clock.wentBack(nowMs)) this.#planAnew(nowMs);
     const isMore = this.#flow.takeDue(nowMs);
     this.#flow.pump(nowMs);
@@ -81,8 +88,7 @@ export class Agenda {
   /** @param dueMs the earliest of what is new, when that is known: then there is seldom anything to look up */
   #changed(dueMs?: number): void {
     for (const listener of this.#listeners) listener();
-    const wakeMs = this.#wakeMs ?? 0;
-    if (dueMs === undefined || wakeMs <= this.#world.now() || wakeMs > dueMs) this.#arm();
+    if (dueMs === undefined || this.#wakeMs === undefined || this.#wakeMs > dueMs) this.#arm();
   }
 
   /**
@@ -96,7 +102,8 @@ export class Agenda {
     if (earliestMs === undefined && !isBusy) return;
     const soonMs = Math.min(earliestMs ?? Infinity, nowMs + (isBusy ? CLOCK_LIMITS.heartbeatMs : CLOCK_LIMITS.guardMs));
     const wantedMs = Math.max(soonMs, nowMs + 1);
-    if (this.#wakeMs !== undefined && this.#wakeMs > nowMs && this.#wakeMs <= wantedMs) return;
+    // One that is overdue is on its way, unless it is lost.
+    if (this.#wakeMs !== undefined && this.#wakeMs > nowMs - CLOCK_LIMITS.overdueMs && this.#wakeMs <= wantedMs) return;
     this.#wakeMs = wantedMs;
     this.#world.wake(wantedMs);
   }
