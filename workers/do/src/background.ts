@@ -2,7 +2,7 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import { executorOf } from "#seam";
 import { decodeAnswer } from "../../../sdk/src/answer.ts";
 import type { ExecutionAnswer } from "../../../sdk/src/types.ts";
-import type { BackgroundProps, Sponsor } from "../../core-services/shared/background.ts";
+import type { BackgroundProps, HttpAnswer, HttpRequest, Sponsor } from "../../core-services/shared/background.ts";
 import { newId } from "../../core-services/shared/ids.ts";
 import { heldByCode } from "./actor.ts";
 import { RealmAuthenticator } from "./authenticate.ts";
@@ -27,6 +27,12 @@ export class Background extends WorkerEntrypoint<Cloudflare.Env, BackgroundProps
   async call(service: string, method: string, params: unknown): Promise<unknown> {
     if (!isServiceName(service)) throw new DoError("NOT_FOUND", `There is no service "${service}"`, { reason: "UNKNOWN_SERVICE" });
     return Session.invoke(await this.#session(), service, method, params);
+  }
+
+  /** @throws DoError UNSUPPORTED: there are no egress rules yet, and without a rule nothing goes out */
+  async request(_request: HttpRequest): Promise<HttpAnswer> {
+    await this.#session();
+    throw new DoError("UNSUPPORTED", "Cannot send a request: egress is not built yet", { reason: "EGRESS_NOT_BUILT" });
   }
 
   /** @throws DoError UNAUTHENTICATED, PERMISSION_DENIED, UNAVAILABLE */

@@ -10,6 +10,9 @@ import type { authDefinition } from "../../core-services/auth/schema.ts";
 import * as z from "zod";
 import { dbDefinition } from "../../core-services/db/schema.ts";
 import { dbService } from "../../core-services/db/service.ts";
+import type { scheduleDefinition } from "../../core-services/schedule/schema.ts";
+import { scheduleService } from "../../core-services/schedule/service.ts";
+import { timetableOf } from "../../core-services/schedule/timetable.ts";
 import { SERVICE_DEFINITIONS } from "../../core-services/services.ts";
 import { newId } from "../../core-services/shared/ids.ts";
 import {
@@ -23,6 +26,7 @@ import {
 import { SERVICES, type ServiceName } from "../../../sdk/src/types.ts";
 import type { RateState } from "../../core-services/auth/gcra.ts";
 import { actorOf } from "./actor.ts";
+import { sponsorOf } from "./background.ts";
 import { RealmAuthenticator, type Authenticated } from "./authenticate.ts";
 import { issuerOf } from "./authenticate-jwt.ts";
 import { DoError, nearest, publicError } from "./errors.ts";
@@ -161,6 +165,10 @@ function implementation(env: Cloudflare.Env, authority: Authority, service: Serv
     }
     case "auth":
       return handlers(authServiceOf(env, authority));
+    case "schedule": {
+      const timetable = timetableOf(env, principal.tenant);
+      return handlers(scheduleService({ timetable, sponsor: () => sponsorOf(authority), callerId: principal.id, now: Date.now }));
+    }
     default:
       return new Map();
   }
@@ -282,6 +290,7 @@ const CLASSES: ReadonlyMap<ServiceName, new (call: Invoke) => RpcTarget> = new M
 
 export type DbCapability = RpcTarget & ServiceStub<typeof dbDefinition> & { collection(name: string): RpcTarget };
 export type AuthCapability = RpcTarget & ServiceStub<typeof authDefinition>;
+export type ScheduleCapability = RpcTarget & ServiceStub<typeof scheduleDefinition>;
 
 /** The eight services as properties: what a Session, a guest's `env.DO` and a binding have in common. */
 export abstract class Services extends RpcTarget {
@@ -303,8 +312,8 @@ export abstract class Services extends RpcTarget {
   get gateway(): RpcTarget {
     return this.#open("gateway");
   }
-  get schedule(): RpcTarget {
-    return this.#open("schedule");
+  get schedule(): ScheduleCapability {
+    return this.#open("schedule") as ScheduleCapability;
   }
   get webhooks(): RpcTarget {
     return this.#open("webhooks");
