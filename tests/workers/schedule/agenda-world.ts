@@ -57,7 +57,7 @@ export class TestWorld implements World {
     if (this.noQueue) throw this.noQueue;
     this.letters.push({ queue, message });
   }
-  async cancel(executionId: string): Promise<void> {
+  async cancel(_sponsor: Sponsor, executionId: string): Promise<void> {
     this.cancelled.push(executionId);
   }
   wake(atMs: number): void {

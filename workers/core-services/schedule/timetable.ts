@@ -39,10 +39,8 @@ export class Timetable extends DurableObject {
       send: async (sponsor, queue, message, run) => {
         await backgroundFor(sponsor, run.task).call("queue", "send", [queue, message, { idempotencyKey: `${run.id}:dead` }]);
       },
-      cancel: async (executionId) => {
-        const tenant = this.ctx.id.name;
-        // Each object is reached by its tenant's name.
-        if (tenant !== undefined) await this.env.EXECUTIONS.getByName(tenant).cancel(executionId);
+      cancel: async ({ principal }, executionId) => {
+        await this.env.EXECUTIONS.getByName(principal.tenant).cancel(executionId);
       },
       wake: (atMs) => void this.ctx.storage.setAlarm(atMs),
     };

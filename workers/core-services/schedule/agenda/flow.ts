@@ -13,6 +13,7 @@ import type { Performed, RunFacts, World } from "./world.ts";
 /** Something that runs in this process. */
 interface InFlight {
   readonly kind: RunRow["kind"];
+  readonly sponsor: Sponsor;
   executionId: string | undefined;
   isCancelled: boolean;
 }
@@ -148,7 +149,7 @@ export class Flow {
     if (nowMs - row.first_due_ms > retryPolicyOf(kept.task).maxAgeMs && row.trigger !== "backfill")
       return void this.#fail(row, TOO_OLD, TOO_OLD.reason, nowMs);
     this.#runs.started(row, nowMs);
-    const running: InFlight = { kind: row.kind, executionId: undefined, isCancelled: false };
+    const running: InFlight = { kind: row.kind, sponsor: work.sponsor, executionId: undefined, isCancelled: false };
     this.#inFlight.set(row.id, running);
     const run = factsOf(row, row.attempt + 1);
     const performing = this.#world.perform({ ...work, run }, (executionId) => this.#named(row.id, running, executionId));
@@ -159,7 +160,7 @@ export class Flow {
   #named(id: string, running: InFlight, executionId: string): void {
     if (this.#inFlight.get(id) !== running) return;
     running.executionId = executionId;
-    if (running.isCancelled) void this.#world.cancel(executionId).catch(() => {});
+    if (running.isCancelled) void this.#world.cancel(running.sponsor, executionId).catch(() => {});
   }
 
   #settle(id: string, performed: Performed): void {
@@ -236,7 +237,7 @@ export class Flow {
     }
     if (running.kind === "call") return false;
     running.isCancelled = true;
-    if (running.executionId !== undefined) void this.#world.cancel(running.executionId).catch(() => {});
+    if (running.executionId !== undefined) void this.#world.cancel(running.sponsor, running.executionId).catch(() => {});
     return true;
   }
 

@@ -42,8 +42,8 @@ export interface World {
   perform(work: Work, onStarted: (executionId: string) => void): Promise<Performed>;
   /** Sends a dead letter. Rejects when it was not taken. */
   send(sponsor: Sponsor, queue: string, message: unknown, run: RunFacts): Promise<void>;
-  /** Ends an execution. */
-  cancel(executionId: string): Promise<void>;
+  /** Ends an execution of the sponsor's tenant. */
+  cancel(sponsor: Sponsor, executionId: string): Promise<void>;
   /** Calls tick() at that time, or later. */
   wake(atMs: number): void;
 }
