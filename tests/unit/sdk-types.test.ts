@@ -8,12 +8,14 @@ import type {
   ExecutionAnswer,
   ExecutionEvent,
   GenericService,
+  QueueService,
   ServiceName,
   Services,
   Session,
 } from "../../sdk/src/index.ts";
 import type { authDefinition } from "../../workers/core-services/auth/schema.ts";
 import type { dbDefinition } from "../../workers/core-services/db/schema.ts";
+import type { queueDefinition } from "../../workers/core-services/queue/schema.ts";
 import type { Implementation } from "../../workers/core-services/shared/method.ts";
 
 // Checked by the compiler (`pnpm typecheck`); nothing here can fail when it runs.
@@ -55,6 +57,20 @@ describe("the types of auth", () => {
   });
 });
 
+describe("the types of queue", () => {
+  type Queue = Implementation<typeof queueDefinition>;
+
+  it("have the methods of its definition, its parameters and results", () => {
+    expectTypeOf<keyof QueueService>().toEqualTypeOf<keyof Queue>();
+    // What has a default may be left out by who calls, and is there for who implements.
+    expectTypeOf<{ [K in Exclude<keyof Queue, "create" | "update" | "subscribe">]: AllArguments<QueueService[K]> }>().toEqualTypeOf<{
+      [K in Exclude<keyof Queue, "create" | "update" | "subscribe">]: AllArguments<Queue[K]>;
+    }>();
+    expectTypeOf<Parameters<QueueService["subscribe"]>>().toExtend<Parameters<Queue["subscribe"]>>();
+    expectTypeOf<{ [K in keyof Queue]: ReturnType<Queue[K]> }>().toExtend<{ [K in keyof Queue]: ReturnType<QueueService[K]> }>();
+  });
+});
+
 /** The methods whose first parameter is the collection. */
 type OfCollection = {
   [K in MethodName]: (typeof dbDefinition)["methods"][K]["params"] extends readonly [readonly ["collection", unknown], ...unknown[]]
@@ -83,11 +99,12 @@ describe("a collection's handle", () => {
 });
 
 describe("a session", () => {
-  it("has the eight services, db and auth with types and the others without", () => {
+  it("has the eight services, those that are built with types and the others without", () => {
     expectTypeOf<keyof Services>().toEqualTypeOf<ServiceName>();
     expectTypeOf<Session["db"]>().toEqualTypeOf<DbService>();
     expectTypeOf<Session["auth"]>().toEqualTypeOf<AuthService>();
-    expectTypeOf<Session["queue"]>().toEqualTypeOf<GenericService>();
+    expectTypeOf<Session["queue"]>().toEqualTypeOf<QueueService>();
+    expectTypeOf<Session["email"]>().toEqualTypeOf<GenericService>();
   });
 
   it("gives an execution that is awaited and iterated", () => {

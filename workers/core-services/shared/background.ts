@@ -30,6 +30,24 @@ export interface Background {
   execute(request: unknown, onStarted?: (id: string) => void): Promise<ExecutionAnswer>;
   /** Calls a method of a service. `params` by position or by name. */
   call(service: ServiceName, method: string, params: unknown): Promise<unknown>;
+  /** A request to the network, through the egress rules of the sponsor's tenant. */
+  request(request: OutboundRequest): Promise<OutboundAnswer>;
+}
+
+export interface OutboundRequest {
+  readonly url: string;
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly timeoutMs: number;
+}
+
+export interface OutboundAnswer {
+  readonly status: number;
+  /** By their names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Text, at most 1 MiB of it. */
+  readonly body: string;
 }
 
 export interface BackgroundProps {

@@ -10,6 +10,9 @@ import type { authDefinition } from "../../core-services/auth/schema.ts";
 import * as z from "zod";
 import { dbDefinition } from "../../core-services/db/schema.ts";
 import { dbService } from "../../core-services/db/service.ts";
+import type { queueDefinition } from "../../core-services/queue/schema.ts";
+import { queueService } from "../../core-services/queue/service.ts";
+import { queuesOf } from "../../core-services/queue/tenant.ts";
 import { SERVICE_DEFINITIONS } from "../../core-services/services.ts";
 import { newId } from "../../core-services/shared/ids.ts";
 import {
@@ -25,9 +28,11 @@ import type { RateState } from "../../core-services/auth/gcra.ts";
 import { actorOf } from "./actor.ts";
 import { RealmAuthenticator, type Authenticated } from "./authenticate.ts";
 import { issuerOf } from "./authenticate-jwt.ts";
+import { signingCredentialsOf } from "./authenticate-signature.ts";
 import { DoError, nearest, publicError } from "./errors.ts";
 import { allows, policy as policyOf, whoAmI, type Policy } from "./policy.ts";
 import type { Principal } from "./principal.ts";
+import { sponsorOf } from "./sponsor.ts";
 
 /** What is known of a call before it runs. */
 export interface MeteredCall {
@@ -145,11 +150,24 @@ function implementation(env: Cloudflare.Env, authority: Authority, service: Serv
       const { id, kind, tenant, tier } = principal;
       return handlers(dbService(databaseOf(env, tenant), { id, kind, tier, scopes: granted.scopes }, Date.now));
     }
+    case "queue":
+      return handlers(queueServiceOf(env, authority));
     case "auth":
       return handlers(authServiceOf(env, authority));
     default:
       return new Map();
   }
+}
+
+function queueServiceOf(env: Cloudflare.Env, authority: Authority): Implementation<typeof queueDefinition> {
+  const { tenant, id } = authority.principal;
+  return queueService({
+    queues: queuesOf(env, tenant),
+    callerId: id,
+    sponsor: () => sponsorOf(authority),
+    sqsCredentials: () => signingCredentialsOf(env, authority),
+    now: Date.now,
+  });
 }
 
 function authServiceOf(env: Cloudflare.Env, authority: Authority): Implementation<typeof authDefinition> {
@@ -252,6 +270,7 @@ const CLASSES: ReadonlyMap<ServiceName, new (call: Invoke) => RpcTarget> = new M
 );
 
 export type DbCapability = RpcTarget & ServiceStub<typeof dbDefinition> & { collection(name: string): RpcTarget };
+export type QueueCapability = RpcTarget & ServiceStub<typeof queueDefinition>;
 export type AuthCapability = RpcTarget & ServiceStub<typeof authDefinition>;
 
 /** The eight services as properties: what a Session, a guest's `env.DO` and a binding have in common. */
@@ -286,8 +305,8 @@ export abstract class Services extends RpcTarget {
   get mcp(): RpcTarget {
     return this.#open("mcp");
   }
-  get queue(): RpcTarget {
-    return this.#open("queue");
+  get queue(): QueueCapability {
+    return this.#open("queue") as QueueCapability;
   }
 
   #open(name: ServiceName): RpcTarget {
