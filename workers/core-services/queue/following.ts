@@ -19,16 +19,15 @@ export class Following {
   readonly #queues = new Map<string, Followed>();
   readonly #rates = new Map<string, number[]>();
 
-  note(queue: string, event: QueueEvent, nowMs: number): void {
+  /** Whether somebody may wait for it. */
+  note(queue: string, event: QueueEvent, nowMs: number): boolean {
     this.#count(queue, event.event, nowMs);
     const followed = this.#queues.get(queue);
-    if (!followed) return;
-    if (followed.untilMs < nowMs) {
-      this.#queues.delete(queue);
-      return;
-    }
+    if (!followed) return false;
+    if (followed.untilMs < nowMs) return !this.#queues.delete(queue);
     followed.events.push({ ...event, atMs: nowMs });
     if (followed.events.length > TAIL_LIMITS.events) followed.first += followed.events.splice(0, TAIL_LIMITS.events / 2).length;
+    return true;
   }
 
   /** Those after the cursor; without one, or with one of before a restart, from now on. */

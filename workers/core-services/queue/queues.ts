@@ -54,7 +54,9 @@ export class Queues extends DurableObject {
     this.#engine = new Engine({
       sql: ctx.storage.sql,
       limits: QUEUE_LIMITS,
-      note: (queue, event) => this.#following.note(queue.name, event, Date.now()),
+      note: ({ name }, event) => {
+        if (this.#following.note(name, event, Date.now())) this.#waiting.wake(`tail of ${name}`);
+      },
     });
     this.#pump = new Pump({
       engine: this.#engine,
@@ -248,7 +250,6 @@ export class Queues extends DurableObject {
 
   #changed(name: string, nowMs: number): void {
     this.#waiting.wake(name);
-    this.#waiting.wake(`tail of ${name}`);
     if (this.#engine.core.book.find(name)?.consumer) this.#work(nowMs);
     else if (this.#alarmMs === undefined && !this.#isPumping) this.#alarmAt(nowMs + SWEEP_MS);
   }

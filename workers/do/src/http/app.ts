@@ -13,6 +13,7 @@ import { execute } from "./routes/execute.ts";
 import { executions } from "./routes/executions.ts";
 import { oauth } from "./routes/oauth.ts";
 import { openapi } from "./routes/openapi.ts";
+import { queues } from "./routes/queues.ts";
 import { rest } from "./routes/rest/rest.ts";
 import { rpc } from "./routes/rpc.ts";
 import { sqsProblem } from "./routes/sqs/errors.ts";
@@ -66,6 +67,7 @@ const app = new Hono<HttpEnv>()
   .route("/", db)
   .route("/", d1)
   .route("/", sqs)
+  .route("/", queues)
   .route("/", rest);
 
 /** The methods of each route, for those who ask with another. */
