@@ -1,7 +1,6 @@
 import { env } from "cloudflare:workers";
 import { runInDurableObject } from "cloudflare:test";
 import { Engine } from "../../../workers/core-services/queue/engine/engine.ts";
-import type { QueueEvent } from "../../../workers/core-services/queue/engine/core.ts";
 import { QUEUE_LIMITS, type QueueLimits } from "../../../workers/core-services/queue/limits.ts";
 import { queueService } from "../../../workers/core-services/queue/service.ts";
 import { queuesOf } from "../../../workers/core-services/queue/tenant.ts";
@@ -43,15 +42,14 @@ export function queueOf(
 /** The engine by itself, in the storage of an object of its own, with smaller limits. */
 export function withEngine<T>(
   limits: Partial<QueueLimits>,
-  run: (engine: Engine, events: QueueEvent[], state: DurableObjectState) => T | Promise<T>,
+  run: (engine: Engine, state: DurableObjectState) => T | Promise<T>,
 ): Promise<T> {
   return runInDurableObject(env.QUEUES.getByName(newTenant()), (_queues, state) => {
-    const events: QueueEvent[] = [];
     const engine = new Engine({
       sql: state.storage.sql,
       limits: { ...QUEUE_LIMITS, ...limits },
-      note: (_queue, event) => void events.push(event),
+      note: () => {},
     });
-    return run(engine, events, state);
+    return run(engine, state);
   });
 }

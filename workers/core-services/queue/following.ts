@@ -1,7 +1,8 @@
 import { TAIL_LIMITS } from "./limits.ts";
-import type { QueueEvent } from "./engine/core.ts";
+import type { EventName, Noted } from "./engine/core.ts";
 
-export interface FollowedEvent extends QueueEvent {
+export interface FollowedEvent extends Noted {
+  readonly event: EventName;
   readonly atMs: number;
 }
 
@@ -20,13 +21,24 @@ export class Following {
   readonly #rates = new Map<string, number[]>();
 
   /** Whether somebody may wait for it. */
-  note(queue: string, event: QueueEvent, nowMs: number): boolean {
-    this.#count(queue, event.event, nowMs);
+  note(queue: string, event: EventName, noted: readonly Noted[], nowMs: number): boolean {
+    this.#count(queue, event, noted.length, nowMs);
     const followed = this.#queues.get(queue);
     if (!followed) return false;
     if (followed.untilMs < nowMs) return !this.#queues.delete(queue);
-    followed.events.push({ ...event, atMs: nowMs });
-    if (followed.events.length > TAIL_LIMITS.events) followed.first += followed.events.splice(0, TAIL_LIMITS.events / 2).length;
+    for (const { id, attempts, detail } of noted) {
+      followed.events.push({
+        atMs: nowMs,
+        event,
+        ...(id === undefined ? {} : { id }),
+        // Of one that was only sent there is none.
+        ...(attempts === undefined || attempts === 0 ? {} : { attempts }),
+        ...(detail === undefined ? {} : { detail }),
+      });
+    }
+    if (followed.events.length > TAIL_LIMITS.events) {
+      followed.first += followed.events.splice(0, followed.events.length - TAIL_LIMITS.events / 2).length;
+    }
     return true;
   }
 
@@ -46,19 +58,19 @@ export class Following {
   }
 
   /** In the last minute, as far as this object has lived so long. */
-  perMinute(queue: string, event: QueueEvent["event"], nowMs: number): number {
+  perMinute(queue: string, event: EventName, nowMs: number): number {
     const second = Math.floor(nowMs / 1_000);
     const counts = this.#rates.get(`${queue} ${event}`) ?? [];
     return counts.reduce((sum, n, i) => (i % 2 === 1 && (counts[i - 1] ?? 0) > second - MINUTE_MS / 1_000 ? sum + n : sum), 0);
   }
 
   /** Pairs of a second and a count, a minute of them. */
-  #count(queue: string, event: string, nowMs: number): void {
+  #count(queue: string, event: EventName, n: number, nowMs: number): void {
     const key = `${queue} ${event}`;
     const second = Math.floor(nowMs / 1_000);
     const counts = this.#rates.get(key) ?? [];
-    if (counts.at(-2) === second) counts[counts.length - 1] = (counts.at(-1) ?? 0) + 1;
-    else counts.push(second, 1);
+    if (counts.at(-2) === second) counts[counts.length - 1] = (counts.at(-1) ?? 0) + n;
+    else counts.push(second, n);
     if (counts.length > 2 * (MINUTE_MS / 1_000)) counts.splice(0, 2);
     this.#rates.set(key, counts);
   }

@@ -7,8 +7,16 @@ const RECEIPT = /^(msg_[0-7][0-9A-HJKMNP-TV-Z]{25})~([0-9a-f]{16})$/;
  * `msg_<ULID>`: 48 bits of time, then the message's number among all of the tenant's, then 40 random bits. The number is
  * where the message is stored, so that no index of ids is needed; the random bits tell an id from a guess.
  */
-export function messageId(nowMs: number, seq: number, random: number): string {
-  return `msg_${base32(nowMs, 10)}${base32(seq, 8)}${base32(random, 8)}`;
+export function messageId(nowMs: number, seq: number, random: readonly [number, number]): string {
+  return `msg_${timePart(nowMs)}${base32(seq, 8)}${base32(random[0], 4)}${base32(random[1], 4)}`;
+}
+
+let lastTime: { nowMs: number; text: string } | undefined;
+
+/** Of all messages of a batch it is the same. */
+function timePart(nowMs: number): string {
+  if (lastTime?.nowMs !== nowMs) lastTime = { nowMs, text: base32(nowMs, 10) };
+  return lastTime.text;
 }
 
 /** The number in an id; undefined for what is no id. */
@@ -19,9 +27,18 @@ export function seqOf(id: string): number | undefined {
   return seq;
 }
 
-export function random40(): number {
-  const [high = 0, low = 0] = crypto.getRandomValues(new Uint32Array(2));
-  return (high % 256) * 2 ** 32 + low;
+/** Random bits for ids, twice twenty for each: asked for by the hundred, since asking costs more than the bits. */
+export class Randomness {
+  readonly #bits = new Uint32Array(200);
+  #used = this.#bits.length;
+
+  next(): readonly [number, number] {
+    if (this.#used >= this.#bits.length) {
+      crypto.getRandomValues(this.#bits);
+      this.#used = 0;
+    }
+    return [(this.#bits[this.#used++] ?? 0) >>> 12, (this.#bits[this.#used++] ?? 0) >>> 12];
+  }
 }
 
 /** What a delivery is answered by: which message, and which of its leases. */

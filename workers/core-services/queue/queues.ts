@@ -54,8 +54,8 @@ export class Queues extends DurableObject {
     this.#engine = new Engine({
       sql: ctx.storage.sql,
       limits: QUEUE_LIMITS,
-      note: ({ name }, event) => {
-        if (this.#following.note(name, event, Date.now())) this.#waiting.wake(`tail of ${name}`);
+      note: ({ name }, event, noted) => {
+        if (this.#following.note(name, event, noted, Date.now())) this.#waiting.wake(`tail of ${name}`);
       },
     });
     this.#pump = new Pump({

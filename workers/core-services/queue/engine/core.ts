@@ -3,8 +3,10 @@ import type { EVENTS } from "../shapes.ts";
 import { Book, type QueueRecord } from "./book.ts";
 import { LEASED, Messages, READY, type MessageRow } from "./messages.ts";
 
-export interface QueueEvent {
-  readonly event: (typeof EVENTS)[number];
+export type EventName = (typeof EVENTS)[number];
+
+/** What happened to a message, or without an id to the queue. */
+export interface Noted {
   readonly id?: string;
   readonly attempts?: number;
   readonly detail?: string;
@@ -14,7 +16,7 @@ export interface EngineOptions {
   readonly sql: SqlStorage;
   readonly limits: QueueLimits;
   /** Hears what happens, for who follows it. */
-  readonly note: (queue: QueueRecord, event: QueueEvent) => void;
+  readonly note: (queue: QueueRecord, event: EventName, noted: readonly Noted[]) => void;
 }
 
 /** What the parts of the engine have in common. Every part runs inside a transaction of whoever calls it. */
@@ -87,7 +89,7 @@ export class Core {
       if (row.grp !== null) messages.rehead(row.grp);
     }
     this.book.add(queue, { died: 1 });
-    this.note(queue, { event: "died", id: row.id, attempts: row.attempts, detail: reason });
+    this.note(queue, "died", [{ id: row.id, attempts: row.attempts, detail: reason }]);
   }
 
   /** Puts a message of elsewhere into a queue, as new there, in its old place. */
@@ -96,7 +98,7 @@ export class Core {
     const grp = queue.config.type === "fifo" ? row.grp : null;
     const head = grp !== null && messages.hasGroup(grp) ? 0 : 1;
     const fresh = { state: READY, visible_ms: nowMs, attempts: 0, lease: null, leased_ms: null, first_ms: null, kept_ms: nowMs };
-    messages.insert({ ...row, ...fresh, head, grp });
+    messages.insert([{ ...row, ...fresh, head, grp }]);
     if (grp !== null) messages.rehead(grp);
     this.book.add(queue, { messages: 1, bytes: row.size });
   }
@@ -107,8 +109,13 @@ export class Core {
 
   removeRows(queue: QueueRecord, rows: readonly Pick<MessageRow, "seq" | "grp" | "size">[]): void {
     if (rows.length === 0) return;
+    this.messages(queue).remove(rows.map(({ seq }) => seq));
+    this.removed(queue, rows);
+  }
+
+  /** What follows from rows that are gone. */
+  removed(queue: QueueRecord, rows: readonly Pick<MessageRow, "grp" | "size">[]): void {
     const messages = this.messages(queue);
-    messages.remove(rows.map(({ seq }) => seq));
     for (const group of new Set(rows.map(({ grp }) => grp))) if (group !== null) messages.rehead(group);
     this.book.add(queue, { messages: -rows.length, bytes: -rows.reduce((sum, { size }) => sum + size, 0) });
   }
@@ -127,7 +134,7 @@ export class Core {
     const over = rows.filter(isOver);
     this.removeRows(queue, over);
     this.book.add(queue, { expired: over.length });
-    for (const { id } of over) this.note(queue, { event: "expired", id });
+    if (over.length > 0) this.note(queue, "expired", over);
     // Whatever comes later ends later: nothing has to be looked for before the first of these ends.
     const ends = rows.filter((row) => !isOver(row)).map(({ kept_ms }) => kept_ms + keepMs);
     this.#expiries.set(queue.id, ends.length > 0 ? Math.min(...ends) : nowMs + (over.length > 0 ? 0 : keepMs));

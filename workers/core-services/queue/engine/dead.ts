@@ -57,7 +57,7 @@ export class DeadLetters {
   #move(row: MessageRow, from: QueueRecord, to: QueueRecord, nowMs: number): void {
     this.#core.removeRow(from, row);
     this.#core.addRow(to, { ...row, source: null, death: null }, nowMs);
-    this.#core.note(to, { event: "redriven", id: row.id, detail: from.name });
+    this.#core.note(to, "redriven", [{ id: row.id, detail: from.name }]);
   }
 
   #named(queue: QueueRecord, ids: readonly string[], nowMs: number): Letter[] {

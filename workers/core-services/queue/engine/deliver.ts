@@ -57,16 +57,30 @@ export class Delivery {
     const lease = newLease();
     const rows = messages.lease(withinBytes(next.slice(0, room), maxBytes), lease, nowMs + leaseMs, nowMs);
     book.add(queue, { delivered: rows.length });
-    for (const { id, attempts } of rows) this.#core.note(queue, { event: "delivered", id, attempts });
+    if (rows.length > 0) this.#core.note(queue, "delivered", rows);
     return rows.map((row) => ({ row, receipt: receiptOf(row.id, lease) }));
   }
 
   ack(queue: QueueRecord, receipts: readonly string[], nowMs: number): Outcome {
-    const { held, failed } = this.#held(queue, receipts, nowMs);
-    this.#core.removeRows(queue, held);
-    this.#core.book.add(queue, { acked: held.length });
-    for (const { id } of held) this.#core.note(queue, { event: "acked", id });
-    return { ok: held.length, failed };
+    this.#core.settle(queue, nowMs);
+    const parsed = new Map(receipts.map((text) => [text, parseReceipt(text)]));
+    const removed = this.#core.messages(queue).removeHeld([...parsed.values()].filter((receipt) => receipt !== undefined));
+    this.#core.removed(queue, removed);
+    this.#core.book.add(queue, { acked: removed.length });
+    const gone = new Set(removed.map(({ seq }) => seq));
+    const failed = [...parsed].flatMap(([text, receipt]) =>
+      receipt && gone.has(receipt.seq) ? [] : failure(text, receipt ? "STALE" : "INVALID"),
+    );
+    if (removed.length > 0) {
+      this.#core.note(
+        queue,
+        "acked",
+        [...parsed.values()]
+          .filter((receipt) => receipt !== undefined && gone.has(receipt.seq))
+          .map((receipt) => ({ id: receipt?.id ?? "" })),
+      );
+    }
+    return { ok: removed.length, failed };
   }
 
   /** @param delayMsOf how long it waits for its next try, by how often it was tried */
@@ -86,7 +100,7 @@ export class Delivery {
       }
       messages.delay(seq, nowMs + delayMsOf(receipt, attempts), nowMs);
       if (grp !== null) messages.rehead(grp);
-      this.#core.note(queue, { event: "retried", id, attempts, detail: why });
+      this.#core.note(queue, "retried", [{ id, attempts, detail: why }]);
     }
     this.#core.book.add(queue, { retried: held.length });
     return { ok: held.length, failed };

@@ -88,7 +88,7 @@ export class Engine {
     messages.create();
     this.core.book.add(queue, { messages: -count, bytes: -bytes });
     this.core.forgetExpiry(queue);
-    this.core.note(queue, { event: "purged", detail: String(count) });
+    this.core.note(queue, "purged", [{ detail: String(count) }]);
     return { purged: count };
   }
 
@@ -112,7 +112,7 @@ export class Engine {
       throw new DoError("CONFLICT", `Cannot cancel ${id}: it is in flight, and who has it decides`, { reason: "IN_FLIGHT" });
     }
     this.core.removeRow(queue, row);
-    this.core.note(queue, { event: "cancelled", id });
+    this.core.note(queue, "cancelled", [{ id }]);
   }
 
   /** In the order in which they were sent. */

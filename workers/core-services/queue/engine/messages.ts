@@ -66,6 +66,9 @@ const COLUMNS = [
   "body",
 ] as const satisfies readonly (keyof MessageRow)[];
 
+/** Of one statement, as the runtime has it. */
+const MOST_BOUND = 100;
+
 /** The most that one statement of the house-keeping changes. */
 const STEP = 1_000;
 
@@ -74,13 +77,11 @@ export class Messages {
   readonly #sql: SqlStorage;
   readonly #table: string;
   readonly #isFifo: boolean;
-  readonly #insert: string;
 
   constructor(sql: SqlStorage, queueId: number, isFifo: boolean) {
     this.#sql = sql;
     this.#table = `messages_${queueId}`;
     this.#isFifo = isFifo;
-    this.#insert = `INSERT INTO ${this.#table} (${COLUMNS.join(", ")}) VALUES (${COLUMNS.map(() => "?").join(", ")})`;
   }
 
   create(): void {
@@ -101,8 +102,25 @@ export class Messages {
     this.#sql.exec(`DROP TABLE ${this.#table}`);
   }
 
-  insert(row: MessageRow): void {
-    this.#sql.exec(this.#insert, ...COLUMNS.map((column) => row[column]));
+  /** What is the same in all rows is bound once: a statement may bind a hundred values, and costs more than a row. */
+  insert(rows: readonly MessageRow[]): void {
+    const [first] = rows;
+    if (!first) return;
+    const own = COLUMNS.filter((column) => rows.some((row) => row[column] !== first[column]));
+    const common = COLUMNS.filter((column) => !own.includes(column) && first[column] !== null);
+    const columns = [...common, ...own];
+    const perStatement = own.length === 0 ? 1 : Math.floor((MOST_BOUND - common.length) / own.length);
+    for (let at = 0; at < rows.length; at += perStatement) {
+      const some = rows.slice(at, at + perStatement);
+      const values = some.map(
+        (_, i) => `(${columns.map((_column, c) => `?${c < common.length ? c + 1 : c + 1 + i * own.length}`).join(",")})`,
+      );
+      this.#sql.exec(
+        `INSERT INTO ${this.#table} (${columns.join(",")}) VALUES ${values.join(",")}`,
+        ...common.map((column) => first[column]),
+        ...some.flatMap((row) => own.map((column) => row[column])),
+      );
+    }
   }
 
   row(seq: number): MessageRow | undefined {
@@ -138,6 +156,16 @@ export class Messages {
       )
       .toArray()
       .toSorted((a, b) => b.priority - a.priority || a.seq - b.seq);
+  }
+
+  /** Takes those whose last lease this is. */
+  removeHeld(held: readonly { seq: number; id: string; lease: string }[]): Pick<MessageRow, "seq" | "grp" | "size">[] {
+    return this.#sql
+      .exec<Pick<MessageRow, "seq" | "grp" | "size">>(
+        `DELETE FROM ${this.#table} WHERE (seq, id, lease) IN (SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?)) RETURNING seq, grp, size`,
+        JSON.stringify(held.map(({ seq, id, lease }) => [seq, id, lease])),
+      )
+      .toArray();
   }
 
   remove(seqs: readonly number[]): void {

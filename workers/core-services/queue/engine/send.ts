@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { DoError } from "../../../../sdk/src/errors.ts";
-import { messageId, random40 } from "../ids.ts";
+import { messageId, Randomness } from "../ids.ts";
 import type { QueueRecord } from "./book.ts";
 import type { Core } from "./core.ts";
 import { DELAYED, READY, type MessageRow } from "./messages.ts";
@@ -26,68 +26,67 @@ export interface Refusal {
   error: { code: string; reason?: string; message: string };
 }
 
+/** What all messages of a call have in common. */
+interface Made {
+  readonly sender: string;
+  readonly nowMs: number;
+  /** Those that have a message among the ones before. */
+  readonly groups: Set<string>;
+}
+
 /** Puts messages into a queue, each by itself: what is wrong with one keeps no other out. */
 export class Sender {
   readonly #core: Core;
+  readonly #randomness = new Randomness();
 
   constructor(core: Core) {
     this.#core = core;
   }
 
   send(queue: QueueRecord, message: Outgoing, sender: string, nowMs: number): SentMessage {
-    const sent = this.#put(queue, message, sender, nowMs, new Map());
-    if (!sent.duplicate) this.#count(queue, 1, message.bytes);
-    return sent;
+    const [result] = this.#put(queue, [message], sender, nowMs);
+    if (result instanceof DoError) throw result;
+    return result ?? { id: "", duplicate: false };
   }
 
   batch(queue: QueueRecord, outgoing: readonly Outgoing[], sender: string, nowMs: number): (SentMessage | Refusal)[] {
-    const heads = new Map<string, boolean>();
-    let [count, bytes] = [0, 0];
-    const results = outgoing.map((message) => {
-      try {
-        const sent = this.#put(queue, message, sender, nowMs, heads);
-        if (!sent.duplicate) [count, bytes] = [count + 1, bytes + message.bytes];
-        return sent;
-      } catch (error) {
-        if (!(error instanceof DoError)) throw error;
-        const { code, reason, message: text } = error;
-        return { error: { code, ...(reason === undefined ? {} : { reason }), message: text } };
-      }
+    return this.#put(queue, outgoing, sender, nowMs).map((result) => {
+      if (!(result instanceof DoError)) return result;
+      const { code, reason, message } = result;
+      return { error: { code, ...(reason === undefined ? {} : { reason }), message } };
     });
-    this.#count(queue, count, bytes);
+  }
+
+  #put(queue: QueueRecord, outgoing: readonly Outgoing[], sender: string, nowMs: number): (SentMessage | DoError)[] {
+    const made: Made = { sender, nowMs, groups: new Set() };
+    const rows: MessageRow[] = [];
+    const results = outgoing.map((message) => {
+      const refusal = refusalOf(queue, message);
+      if (refusal) return refusal;
+      const key = message.dedupId ?? (queue.config.contentDedup ? sha256(message.body) : undefined);
+      const duplicate = key === undefined ? undefined : this.#core.book.duplicateOf(queue, key, nowMs);
+      if (duplicate !== undefined) return { id: duplicate, duplicate: true };
+      const row = this.#row(queue, message, key, made);
+      rows.push(row);
+      if (key !== undefined) this.#core.book.rememberKey(queue, key, row.id, nowMs);
+      return { id: row.id, duplicate: false };
+    });
+    this.#core.messages(queue).insert(rows);
+    this.#core.book.add(queue, { sent: rows.length, messages: rows.length, bytes: rows.reduce((sum, { size }) => sum + size, 0) });
+    if (rows.length > 0) this.#core.note(queue, "sent", rows);
     return results;
   }
 
-  /** @param groups those that are known to have a message before */
-  #put(queue: QueueRecord, message: Outgoing, sender: string, nowMs: number, groups: Map<string, boolean>): SentMessage {
-    check(queue, message);
-    const { book } = this.#core;
-    const { config } = queue;
-    const key = message.dedupId ?? (config.contentDedup ? sha256(message.body) : undefined);
-    const duplicate = key === undefined ? undefined : book.duplicateOf(queue, key, nowMs);
-    if (duplicate !== undefined) return { id: duplicate, duplicate: true };
-    const seq = book.nextSeq();
-    const id = messageId(nowMs, seq, random40());
-    this.#core.messages(queue).insert(this.#row(queue, message, { seq, id, sender, nowMs, groups, key }));
-    if (key !== undefined) book.rememberKey(queue, key, id, nowMs);
-    this.#core.note(queue, { event: "sent", id });
-    return { id, duplicate: false };
-  }
-
-  #row(
-    queue: QueueRecord,
-    message: Outgoing,
-    made: { seq: number; id: string; sender: string; nowMs: number; groups: Map<string, boolean>; key: string | undefined },
-  ): MessageRow {
+  #row(queue: QueueRecord, message: Outgoing, key: string | undefined, { sender, nowMs, groups }: Made): MessageRow {
     const { body, types, attributes, bytes, delaySeconds = queue.config.delaySeconds, groupId, priority = 0 } = message;
-    const { seq, id, sender, nowMs, groups, key } = made;
     // In a standard queue a group is a word that goes along; only FIFO goes by it.
-    const isFifo = queue.config.type === "fifo";
-    const isBehind = isFifo && groupId !== undefined && (groups.get(groupId) ?? this.#core.messages(queue).hasGroup(groupId));
-    if (isFifo && groupId !== undefined) groups.set(groupId, true);
+    const isFifo = queue.config.type === "fifo" && groupId !== undefined;
+    const isBehind = isFifo && (groups.has(groupId) || this.#core.messages(queue).hasGroup(groupId));
+    if (isFifo) groups.add(groupId);
+    const seq = this.#core.book.nextSeq();
     return {
       seq,
-      id,
+      id: messageId(nowMs, seq, this.#randomness.next()),
       state: delaySeconds > 0 ? DELAYED : READY,
       head: isBehind ? 0 : 1,
       visible_ms: nowMs + delaySeconds * 1_000,
@@ -109,25 +108,22 @@ export class Sender {
       body,
     };
   }
-
-  #count(queue: QueueRecord, count: number, bytes: number): void {
-    this.#core.book.add(queue, { sent: count, messages: count, bytes });
-  }
 }
 
-/** @throws DoError TOO_LARGE, INVALID_ARGUMENT: what the shape of a message does not say, because it depends on the queue */
-function check({ name, config }: QueueRecord, { bytes, groupId, priority, delaySeconds }: Outgoing): void {
+/** TOO_LARGE, INVALID_ARGUMENT: what the shape of a message does not say, because it depends on the queue. */
+function refusalOf({ name, config }: QueueRecord, { bytes, groupId, priority, delaySeconds }: Outgoing): DoError | undefined {
   const cannot = `Cannot send to ${name}`;
   if (bytes > config.maxMessageBytes) {
-    throw new DoError("TOO_LARGE", `${cannot}: a message must be at most ${config.maxMessageBytes} bytes, got ${bytes}`, {
+    return new DoError("TOO_LARGE", `${cannot}: a message must be at most ${config.maxMessageBytes} bytes, got ${bytes}`, {
       reason: "MESSAGE_TOO_LARGE",
     });
   }
-  if (config.type !== "fifo") return;
+  if (config.type !== "fifo") return undefined;
   const refuse = (why: string, reason: string) => new DoError("INVALID_ARGUMENT", `${cannot}: ${why}`, { reason });
-  if (groupId === undefined) throw refuse("it is a FIFO queue, and a message needs a groupId", "GROUP_MISSING");
-  if (priority !== undefined) throw refuse("it is a FIFO queue, which has no priorities", "FIFO_PRIORITY");
-  if (delaySeconds !== undefined) throw refuse("it is a FIFO queue, whose delay is the queue's and not a message's", "FIFO_DELAY");
+  if (groupId === undefined) return refuse("it is a FIFO queue, and a message needs a groupId", "GROUP_MISSING");
+  if (priority !== undefined) return refuse("it is a FIFO queue, which has no priorities", "FIFO_PRIORITY");
+  if (delaySeconds !== undefined) return refuse("it is a FIFO queue, whose delay is the queue's and not a message's", "FIFO_DELAY");
+  return undefined;
 }
 
 function sha256(text: string): string {
