@@ -1,6 +1,7 @@
 import type { AuthService } from "./auth.ts";
 import type { DbService } from "./db.ts";
 import type { ScheduleService } from "./schedule.ts";
+import type { QueueService } from "./queue.ts";
 import type { Transport } from "./transport.ts";
 import { SERVICES, type ServiceName } from "./types.ts";
 
@@ -12,6 +13,7 @@ interface TypedServices {
   auth: AuthService;
   db: DbService;
   schedule: ScheduleService;
+  queue: QueueService;
 }
 
 /** The eight services, by name. */

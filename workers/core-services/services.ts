@@ -1,15 +1,15 @@
 import type { ServiceName } from "../../sdk/src/types.ts";
 import { authDefinition } from "./auth/schema.ts";
 import { dbDefinition } from "./db/schema.ts";
+import { queueDefinition } from "./queue/schema.ts";
 import { scheduleDefinition } from "./schedule/schema.ts";
 import type { ServiceDefinition } from "./shared/method.ts";
 
-const NOT_YET: Record<Exclude<ServiceName, "db" | "auth" | "schedule">, string> = {
+const NOT_YET: Record<Exclude<ServiceName, "db" | "auth" | "queue" | "schedule">, string> = {
   gateway: "Saved functions and routes",
   webhooks: "Signed events, in and out",
   email: "Mail, in and out",
   mcp: "Model Context Protocol, both sides",
-  queue: "Work that is not lost",
 };
 
 /**
@@ -20,6 +20,7 @@ export const SERVICE_DEFINITIONS: ReadonlyMap<ServiceName, ServiceDefinition> = 
   ["db", dbDefinition],
   ["auth", authDefinition],
   ["schedule", scheduleDefinition],
+  ["queue", queueDefinition],
   ...Object.entries(NOT_YET).map(([name, summary]): [ServiceName, ServiceDefinition] => [
     name as ServiceName,
     { name: name as ServiceName, summary, methods: {} },

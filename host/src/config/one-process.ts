@@ -9,6 +9,7 @@ const DURABLE_OBJECTS = [
   { binding: "OAUTH", className: "AuthorizationServer", uniqueKey: "do-oauth" },
   { binding: "REALM", className: "Realm", uniqueKey: "do-realm" },
   { binding: "TIMETABLE", className: "Timetable", uniqueKey: "do-timetable" },
+  { binding: "QUEUES", className: "Queues", uniqueKey: "do-queues" },
 ];
 
 /** All of do as one Worker, `index.js` beside the configuration. */

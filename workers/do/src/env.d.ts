@@ -2,7 +2,7 @@
 declare namespace Cloudflare {
   interface GlobalProps {
     mainModule: typeof import("./index.ts");
-    durableNamespaces: "Accounts" | "AuthorizationServer" | "Database" | "Executions" | "Realm" | "SqlDatabase" | "Timetable";
+    durableNamespaces: "Accounts" | "AuthorizationServer" | "Database" | "Executions" | "Queues" | "Realm" | "SqlDatabase" | "Timetable";
   }
   interface Env {
     LOADER: WorkerLoader;
@@ -12,6 +12,7 @@ declare namespace Cloudflare {
     REALM: DurableObjectNamespace<import("../../core-services/auth/realm.ts").Realm>;
     SQL_DATABASE: DurableObjectNamespace<import("../../core-services/db/sql-database.ts").SqlDatabase>;
     TIMETABLE: DurableObjectNamespace<import("../../core-services/schedule/timetable.ts").Timetable>;
+    QUEUES: DurableObjectNamespace<import("../../core-services/queue/queues.ts").Queues>;
     EXECUTIONS: DurableObjectNamespace<import("./executions/executions.ts").Executions>;
     /** The way out for documents of others that do itself reads; never given to code. */
     EGRESS: Fetcher;
