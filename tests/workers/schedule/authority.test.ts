@@ -116,10 +116,29 @@ describe("scopes", () => {
   });
 });
 
+describe("the queue of a task", () => {
+  it("gets its message once for a run, and its dead letter; a queue that is not there is a failure", async () => {
+    const { key } = await admin().auth.createApiKey("worker", ["schedule:*", "executions:*", "queue:*"]);
+    const { schedule, queue } = await as(key);
+    await queue.create("jobs");
+    await queue.create("dead");
+    await schedule.create("send", { ...NEVER, action: { queue: "jobs", message: { n: 1 }, options: { priority: 3 } } });
+    expect(await schedule.execute("send", { waitMs: 10_000 })).toMatchObject({ outcome: "ok" });
+    expect((await queue.peek("jobs")).items).toMatchObject([{ body: { n: 1 }, priority: 3 }]);
+    await schedule.create("nowhere", { ...NEVER, action: { queue: "none", message: 1 }, deadLetter: { queue: "dead" } });
+    expect(await schedule.execute("nowhere", { waitMs: 10_000 })).toMatchObject({
+      outcome: "failed",
+      attempt: 1,
+      error: { code: "NOT_FOUND", reason: "QUEUE_NOT_FOUND" },
+    });
+    const { messages } = await queue.receive("dead", { waitSeconds: 10 });
+    expect(messages).toMatchObject([{ body: { task: "nowhere", error: { code: "NOT_FOUND" } } }]);
+  });
+});
+
 describe("what is not built yet", () => {
   it.each([
     [{ function: "f" }, "UNSUPPORTED"],
-    [{ queue: "q", message: 1 }, "UNSUPPORTED"],
     [{ http: { url: "https://a.example/" } }, "UNSUPPORTED"],
   ])("%j says so, once", async (action, code) => {
     const { schedule } = admin();
