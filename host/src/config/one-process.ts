@@ -8,6 +8,7 @@ const DURABLE_OBJECTS = [
   { binding: "ACCOUNTS", className: "Accounts", uniqueKey: "do-accounts" },
   { binding: "OAUTH", className: "AuthorizationServer", uniqueKey: "do-oauth" },
   { binding: "REALM", className: "Realm", uniqueKey: "do-realm" },
+  { binding: "FUNCTIONS", className: "Functions", uniqueKey: "do-functions" },
 ];
 
 /** All of do as one Worker, `index.js` beside the configuration. */
@@ -18,6 +19,7 @@ export function wholeDo(extraBindings: readonly string[] = []): string {
       binding("LOADER", "workerLoader = ()"),
       binding("EGRESS", 'service = "nowhere"'),
       binding("DO_ROOT_KEY", 'fromEnvironment = "DO_ROOT_KEY"'),
+      binding("DO_SECRETS_KEY", 'fromEnvironment = "DO_SECRETS_KEY"'),
       ...extraBindings,
       ...DURABLE_OBJECTS.map((object) => binding(object.binding, `durableObjectNamespace = "${object.className}"`)),
     ],

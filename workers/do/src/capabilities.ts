@@ -10,6 +10,10 @@ import type { authDefinition } from "../../core-services/auth/schema.ts";
 import * as z from "zod";
 import { dbDefinition } from "../../core-services/db/schema.ts";
 import { dbService } from "../../core-services/db/service.ts";
+import type { FunctionEngine } from "../../core-services/gateway/functions/engine.ts";
+import { functionsOf } from "../../core-services/gateway/functions/functions.ts";
+import type { FunctionsDeps } from "../../core-services/gateway/functions/service.ts";
+import { gatewayService } from "../../core-services/gateway/service.ts";
 import { SERVICE_DEFINITIONS } from "../../core-services/services.ts";
 import { newId } from "../../core-services/shared/ids.ts";
 import {
@@ -26,7 +30,7 @@ import { actorOf } from "./actor.ts";
 import { RealmAuthenticator, type Authenticated } from "./authenticate.ts";
 import { issuerOf } from "./authenticate-jwt.ts";
 import { DoError, nearest, publicError } from "./errors.ts";
-import { allows, policy as policyOf, whoAmI, type Policy } from "./policy.ts";
+import { allows, policy as policyOf, whoAmI, within, type Policy } from "./policy.ts";
 import type { Principal } from "./principal.ts";
 
 /** What is known of a call before it runs. */
@@ -52,6 +56,8 @@ export interface Authority {
   readonly services: readonly ServiceName[];
   readonly meter: Meter;
   readonly via: Via;
+  /** What runs saved functions: as calls of their own, or within the execution that holds this. */
+  readonly functions: FunctionEngine;
 }
 
 /** How a call came. */
@@ -147,6 +153,8 @@ function implementation(env: Cloudflare.Env, authority: Authority, service: Serv
     }
     case "auth":
       return handlers(authServiceOf(env, authority));
+    case "gateway":
+      return handlers(gatewayService(functionsDeps(env, authority)));
     default:
       return new Map();
   }
@@ -167,6 +175,24 @@ function authServiceOf(env: Cloudflare.Env, authority: Authority): Implementatio
     issuer: issuerOf(config, via.origin),
     inspect: async (credential) => inspected(await new RealmAuthenticator(env, Date.now).authenticate(credential, via, 0), config),
   });
+}
+
+function functionsDeps(env: Cloudflare.Env, authority: Authority): FunctionsDeps {
+  const { principal, policy } = authority;
+  const actor = actorOf(authority);
+  const codeScopes = within(policy, [...policy.services.map((service) => `${service}:*`), "executions:write"]).scopes;
+  return {
+    store: functionsOf(env, principal.tenant),
+    engine: authority.functions,
+    caller: {
+      id: principal.id,
+      tier: policy.tier,
+      limits: policy,
+      scopes: actor.scopes,
+      codeScopes: authority.via.isGuest ? actor.scopes : codeScopes,
+    },
+    now: Date.now,
+  };
 }
 
 /** What a credential stands for, with all of its scopes said. */
@@ -236,7 +262,39 @@ function capabilityClass(definition: ServiceDefinition): new (call: Invoke) => R
       }
     }
   }
+  if (definition.name === "gateway") {
+    Object.defineProperty(Capability.prototype, "function", {
+      value(this: RpcTarget, name: unknown, options?: unknown) {
+        const call = (method: string, args: unknown[]) =>
+          (this as unknown as { call(...args: unknown[]): Promise<unknown> }).call(name, method, args, options);
+        return new FunctionHandle(call);
+      },
+    });
+  }
   return Capability;
+}
+
+/**
+ * A function as an object: every name is a method of it, until the function says that it has none. Names come from the
+ * prototype, where RPC looks for them; those of the language are not asked for.
+ */
+class FunctionHandle extends RpcTarget {
+  readonly #call: Invoke;
+
+  constructor(call: Invoke) {
+    super();
+    this.#call = call;
+  }
+
+  static {
+    const methods = new Proxy(RpcTarget.prototype, {
+      get: (target, name, handle) => {
+        if (typeof name === "symbol" || name === "then" || name in Object.prototype) return Reflect.get(target, name, handle) as unknown;
+        return (...args: unknown[]) => (handle as FunctionHandle).#call(name, args);
+      },
+    });
+    Object.setPrototypeOf(this.prototype, methods);
+  }
 }
 
 /** The methods of one collection, without its name. Each call is a call of the service, with all that this means. */

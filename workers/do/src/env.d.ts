@@ -2,7 +2,7 @@
 declare namespace Cloudflare {
   interface GlobalProps {
     mainModule: typeof import("./index.ts");
-    durableNamespaces: "Accounts" | "AuthorizationServer" | "Database" | "Executions" | "Realm" | "SqlDatabase";
+    durableNamespaces: "Accounts" | "AuthorizationServer" | "Database" | "Executions" | "Functions" | "Realm" | "SqlDatabase";
   }
   interface Env {
     LOADER: WorkerLoader;
@@ -12,10 +12,13 @@ declare namespace Cloudflare {
     REALM: DurableObjectNamespace<import("../../core-services/auth/realm.ts").Realm>;
     SQL_DATABASE: DurableObjectNamespace<import("../../core-services/db/sql-database.ts").SqlDatabase>;
     EXECUTIONS: DurableObjectNamespace<import("./executions/executions.ts").Executions>;
+    FUNCTIONS: DurableObjectNamespace<import("../../core-services/gateway/functions/functions.ts").Functions>;
     /** The way out for documents of others that do itself reads; never given to code. */
     EGRESS: Fetcher;
     /** Absent: every credential is refused. */
     DO_ROOT_KEY?: string;
+    /** What the secrets of functions are encrypted under, at least 32 characters; absent: none are taken. */
+    DO_SECRETS_KEY?: string;
     /** Tiers, issuers and the like as JSON (core-services/auth/config.ts); absent or empty: the defaults. */
     DO_CONFIG?: string;
     /** Whose word on the peer's address is taken: `host` (x-do-peer), `cloudflare` (CF-Connecting-IP); else nobody's. */

@@ -24,7 +24,9 @@ import type { Executions } from "./executions/executions.ts";
 import { decodeAnswer } from "../../../sdk/src/answer.ts";
 import { execute, type ExecuteDeps, type Observer } from "./executor/execute.ts";
 import { parseJob } from "./executor/request.ts";
-import { Run } from "./executor/run.ts";
+import { programAttempt, Run } from "./executor/run.ts";
+import { dispatch, type Dispatch } from "./functions/dispatch.ts";
+import type { FunctionPath } from "./functions/http.ts";
 import { allows, policy, type Policy } from "./policy.ts";
 import { ROOT, type Principal } from "./principal.ts";
 import { Standing } from "./standing.ts";
@@ -119,7 +121,7 @@ export class Session extends Services {
     const job = parseJob({ code: "return 1" }, policy(ROOT));
     const enter = () => executor.enter({ executionId: "ready", tenant: ROOT.tenant, depth: 0, limits: job.limits });
     const run = new Run({ job, tier: ROOT.tier, now, onLog: () => {}, beforeCall: () => Promise.resolve() });
-    const { conclusion } = await run.execute(await enter(), enter, new Nothing());
+    const { conclusion } = await run.execute(await enter(), enter, programAttempt(job, new Nothing()));
     if (conclusion.outcome !== "ok")
       throw new DoError("UNAVAILABLE", "Cannot run code now", { reason: conclusion.outcome, retryAfterMs: 1_000 });
   }
@@ -127,6 +129,11 @@ export class Session extends Services {
   /** The executions, for a request that was counted when it came. */
   static executionsOf(session: Session): ExecutionsCapability {
     return new ExecutionsCapability(session.#deps.env, session.#standing.counted());
+  }
+
+  /** A request to a function, by who the session is; functions decide whom they answer. */
+  static fetchFunction(session: Session, path: FunctionPath, request: Request, readBytes: Dispatch["readBytes"]): Promise<Response> {
+    return dispatch(session.#deps, { path, request, authority: session.#standing.counted(), readBytes });
   }
 
   static whoAmI(session: Session): WhoAmI {
