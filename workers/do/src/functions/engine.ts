@@ -27,7 +27,7 @@ import { Redactor } from "./redact.ts";
 import { limitsOf, runFunction, valueOf } from "./run.ts";
 
 /** What loading code once may take, whatever its tier: it is to define things, not to work. */
-const DESCRIBE_LIMITS = { wallMs: 10_000, cpuMs: 1_000 };
+const DESCRIBE_LIMITS = { wallMs: 10_000, cpuMs: 250 };
 
 const Described = z
   .array(
