@@ -12,6 +12,9 @@ import { startWorkerd } from "../../host/src/process/workerd.ts";
 export const ROOT_KEY = "do_root_of_the_binding_test_0123456789";
 export const PRINCIPAL = { principal: { kind: "service", id: "svc-shop", tenant: "shop", tier: "tenant" } };
 
+/** Of the binding that is a dispatcher. */
+const NAMESPACE = { ...PRINCIPAL, namespace: "customers" };
+
 export interface ClientWorker {
   /** Asks the other Worker for a path. */
   ask(path: string): Promise<unknown>;
@@ -59,6 +62,10 @@ function withClient(storageDir: string): string {
     bindings: [
       binding("DO", `service = (name = "do", props = (json = ${JSON.stringify(JSON.stringify(PRINCIPAL))}))`),
       binding("OPEN", 'service = "do"'),
+      binding(
+        "DISPATCHER",
+        `service = (name = "do", entrypoint = "Dispatcher", props = (json = ${JSON.stringify(JSON.stringify(NAMESPACE))}))`,
+      ),
     ],
     durableObjects: [],
   });

@@ -78,6 +78,16 @@ export interface FunctionVersionFiles extends FunctionVersion {
   mainModule: string;
 }
 
+export interface FunctionNamespace {
+  name: string;
+  id: string;
+  createdAt: string;
+}
+
+export interface FunctionNamespaceCount extends FunctionNamespace {
+  functions: number;
+}
+
 export interface CallOptions {
   /** A named export; default `default`. */
   entrypoint?: string | undefined;
@@ -121,6 +131,10 @@ export interface GatewayFunctions {
   setSecret(key: string, value: string, options?: OfFunction): Promise<{ key: string; updatedAt: string }>;
   listSecrets(options?: OfFunction): Promise<{ items: { key: string; updatedAt: string }[] }>;
   deleteSecret(key: string, options?: OfFunction): Promise<{ deleted: boolean }>;
+  createNamespace(name: string): Promise<FunctionNamespace>;
+  listNamespaces(): Promise<{ items: FunctionNamespaceCount[] }>;
+  /** With all that is in it. */
+  deleteNamespace(name: string): Promise<{ deleted: boolean }>;
   /** Calls as they end: from `since` on, or those that come within the wait. */
   tail(
     name: string,

@@ -26,6 +26,8 @@ import { execute, type ExecuteDeps, type Observer } from "./executor/execute.ts"
 import { parseJob } from "./executor/request.ts";
 import { programAttempt, Run } from "./executor/run.ts";
 import { dispatch, type Dispatch } from "./functions/dispatch.ts";
+import { dispatchFor, type OuterDispatch } from "./functions/dispatcher.ts";
+import type { FunctionResponse } from "./functions/host.ts";
 import type { FunctionPath } from "./functions/http.ts";
 import { allows, policy, type Policy } from "./policy.ts";
 import { ROOT, type Principal } from "./principal.ts";
@@ -134,6 +136,11 @@ export class Session extends Services {
   /** A request to a function, by who the session is; functions decide whom they answer. */
   static fetchFunction(session: Session, path: FunctionPath, request: Request, readBytes: Dispatch["readBytes"]): Promise<Response> {
     return dispatch(session.#deps, { path, request, authority: session.#standing.counted(), readBytes });
+  }
+
+  /** A request to a function of a namespace, for a Worker that has a dispatcher. */
+  static dispatch(session: Session, call: Omit<OuterDispatch, "authority">): Promise<FunctionResponse> {
+    return dispatchFor(session.#deps, { ...call, authority: session.#standing.metered() });
   }
 
   static whoAmI(session: Session): WhoAmI {

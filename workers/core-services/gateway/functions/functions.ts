@@ -263,7 +263,8 @@ export class Functions extends DurableObject {
 
   createNamespace(name: string, nowMs: number): { name: string; id: string; createdAt: string } {
     this.#sql.exec("INSERT OR IGNORE INTO namespaces VALUES (?, ?, ?)", name, newId("ns", nowMs), nowMs);
-    return this.#namespaces().find((namespace) => namespace.name === name) ?? { name, id: "", createdAt: "" };
+    const [row] = this.#sql.exec<{ id: string; created_ms: number }>("SELECT * FROM namespaces WHERE name = ?", name).toArray();
+    return { name, id: row?.id ?? "", createdAt: new Date(row?.created_ms ?? nowMs).toISOString() };
   }
   listNamespaces(): { name: string; id: string; createdAt: string; functions: number }[] {
     return this.#namespaces();

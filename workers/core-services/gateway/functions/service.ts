@@ -51,6 +51,9 @@ export function functionService({ store, engine, caller, now }: FunctionsDeps): 
     setSecret: (key, value, { function: name = "" } = {}) => store.setSecret(name, key, value, now()),
     listSecrets: async ({ function: name = "" } = {}) => ({ items: await store.listSecrets(name) }),
     deleteSecret: (key, { function: name = "" } = {}) => store.deleteSecret(name, key),
+    createNamespace: (name) => store.createNamespace(name, now()),
+    listNamespaces: async () => ({ items: await store.listNamespaces() }),
+    deleteNamespace: (name) => store.deleteNamespace(name),
     tail: async (name, { since = 0, waitMs = 0 } = {}) => {
       const { events, next } = await store.tail(name, since, waitMs);
       return { events: events.map((event) => ({ ...event })), next };

@@ -111,6 +111,8 @@ const VersionInfo = z.object({
   codeBytes: z.int(),
 });
 
+const Namespace = z.object({ name: z.string(), id: z.string(), createdAt: Time });
+
 const CallOptions = z.strictObject({
   entrypoint: z.string().min(1).max(128).optional().meta({ description: "A named export; default `default`" }),
   version: VersionId.optional().meta({ description: "A version of the live deployment, also one of 0 %" }),
@@ -277,6 +279,27 @@ export const functionMethods = {
     ],
     result: z.object({ deleted: z.boolean() }),
     resource: ([, options]) => ofSecrets((options as { function?: string } | undefined)?.function),
+  }),
+  createNamespace: defineMethod({
+    summary: "Makes a namespace; a function that is deployed to one makes it, too",
+    access: "write",
+    params: [["name", NamespaceName]],
+    result: Namespace,
+    resource: ([name]) => inNamespace(String(name)),
+  }),
+  listNamespaces: defineMethod({
+    summary: "The namespaces, each with how many functions it has",
+    access: "read",
+    params: [],
+    result: z.object({ items: z.array(Namespace.extend({ functions: z.int() })) }),
+    resource: () => inNamespace(undefined),
+  }),
+  deleteNamespace: defineMethod({
+    summary: "Deletes a namespace with all that is in it",
+    access: "write",
+    params: [["name", NamespaceName]],
+    result: z.object({ deleted: z.boolean() }),
+    resource: ([name]) => inNamespace(String(name)),
   }),
   tail: defineMethod({
     summary: "The calls of a function as they end, with what they logged: those since a cursor, or the next within a wait",

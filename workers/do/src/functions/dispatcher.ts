@@ -2,18 +2,19 @@ import * as z from "zod";
 import type { Limits } from "../../../../sdk/src/types.ts";
 import { isPlainName } from "../../../core-services/gateway/functions/names.ts";
 import { functionsOf } from "../../../core-services/gateway/functions/functions.ts";
-import type { Authority } from "../capabilities.ts";
+import { denied, type Authority } from "../capabilities.ts";
 import { DoError, publicError } from "../errors.ts";
 import type { ExecuteDeps, Parent } from "../executor/execute.ts";
 import type { Dispatched } from "../executor/guest/function-protocol.ts";
 import { fetchFunction } from "./fetch.ts";
-import type { DispatchCall } from "./host.ts";
+import { allows } from "../policy.ts";
+import type { DispatchCall, FunctionResponse } from "./host.ts";
 
 /** Of Workers for Platforms; `outbound` is for who gives code a network. */
 const Options = z.object({
-  args: z.unknown(),
+  args: z.unknown().optional(),
   limits: z.object({ cpuMs: z.number().positive().optional(), subRequests: z.number().int().min(0).optional() }).nullish(),
-  outbound: z.unknown(),
+  outbound: z.unknown().optional(),
 });
 
 export interface NestedDispatch extends DispatchCall {
@@ -21,6 +22,36 @@ export interface NestedDispatch extends DispatchCall {
   readonly authority: Authority;
   readonly tenant: string;
   readonly self: Parent;
+}
+
+export interface OuterDispatch extends Omit<DispatchCall, "binding"> {
+  readonly namespace: string;
+  readonly authority: Authority;
+}
+
+/** The same for a Worker that has a dispatcher as its binding: a call of its own. @throws DoError in the dispatcher's words */
+export async function dispatchFor(deps: ExecuteDeps, call: OuterDispatch): Promise<FunctionResponse> {
+  const { namespace, name, authority } = call;
+  const options = Options.safeParse(call.options);
+  if (!options.success) throw new DoError("INVALID_ARGUMENT", "Cannot dispatch: limits must be { cpuMs, subRequests }");
+  const { tenant } = authority.principal;
+  return authority.meter.call({ service: "gateway", method: "dispatch", access: "write" }, async () => {
+    const resource = `invoke/${namespace}/${name}`;
+    if (!allows(authority.policy.scopes, "gateway", "write", resource)) {
+      throw await denied(deps.env, authority, `Cannot call ${name}`, `gateway:write:${resource}`);
+    }
+    try {
+      if (!isPlainName(name)) throw notFound();
+      const live = await functionsOf(deps.env, tenant).resolve(`${namespace}/${name}`, {}, Math.random());
+      const limits = limitsOf(options.data.limits ?? {});
+      const { request, body } = call;
+      const { via } = authority;
+      return (await fetchFunction(deps, { tenant, live, request, body, props: options.data.args, limits, via, parent: undefined }))
+        .response;
+    } catch (error) {
+      throw inItsWords(publicError(error, authority.via.requestId));
+    }
+  });
 }
 
 /** A dispatcher's call of a function of its namespace: within the dispatcher's own execution. */
@@ -57,10 +88,15 @@ function notFound(): DoError {
   return new DoError("NOT_FOUND", "Worker not found.", { reason: "NO_SUCH_FUNCTION" });
 }
 
-/** In the words that a dispatcher of Workers for Platforms looks for. */
 function refused(error: DoError): Dispatched {
-  const { code, reason = "", message, details } = error;
-  return { ok: false, code, reason, message: WORDS.get(reason) ?? thrownMessage(details) ?? message };
+  const { code, reason = "", message } = inItsWords(error);
+  return { ok: false, code, reason, message };
+}
+
+/** In the words that a dispatcher of Workers for Platforms looks for. */
+function inItsWords(error: DoError): DoError {
+  const { code, reason = "", message, details, retryable } = error;
+  return new DoError(code, WORDS.get(reason) ?? thrownMessage(details) ?? message, { reason, retryable, details });
 }
 
 const WORDS: ReadonlyMap<string, string> = new Map([

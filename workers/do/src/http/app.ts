@@ -14,6 +14,7 @@ import { oauth } from "./routes/oauth.ts";
 import { openapi } from "./routes/openapi.ts";
 import { rest } from "./routes/rest/rest.ts";
 import { rpc } from "./routes/rpc.ts";
+import { wfp } from "./routes/wfp/wfp.ts";
 import { wellKnown } from "./routes/well-known.ts";
 
 const CLIENT_PATHS: ReadonlySet<string> = new Set(["/token", "/revoke", "/register"]);
@@ -61,6 +62,7 @@ const app = new Hono<HttpEnv>()
   .route("/", execute)
   .route("/", executions)
   .route("/", fn)
+  .route("/", wfp)
   .route("/", rpc)
   .route("/", db)
   .route("/", d1)
