@@ -25,7 +25,7 @@ export interface ClientWorker {
  * do in one process, as it is on Cloudflare, and another Worker with two service bindings to it: `DO`, whose props name a
  * principal, and `OPEN`, without.
  */
-export async function startClientWorker(source: string): Promise<ClientWorker> {
+export async function startClientWorker(source: string, settings?: object): Promise<ClientWorker> {
   const dir = mkdtempSync(join(tmpdir(), "do-one-"));
   mkdirSync(join(dir, "storage"));
   await bundleOne(dir);
@@ -36,7 +36,7 @@ export async function startClientWorker(source: string): Promise<ClientWorker> {
     external: ["cloudflare:*"],
     outfile: join(dir, "client.js"),
   });
-  writeFileSync(join(dir, "one.capnp"), withClient(join(dir, "storage")));
+  writeFileSync(join(dir, "one.capnp"), withClient(join(dir, "storage"), settings));
   const ignore = () => {};
   const workerd = await startWorkerd({
     configPath: join(dir, "one.capnp"),
@@ -56,12 +56,14 @@ export async function startClientWorker(source: string): Promise<ClientWorker> {
   };
 }
 
-function withClient(storageDir: string): string {
+function withClient(storageDir: string, settings: object | undefined): string {
+  const extra = settings === undefined ? [] : [binding("DO_CONFIG", `text = ${JSON.stringify(JSON.stringify(settings))}`)];
   const client = worker({
     modules: ['(name = "client.js", esModule = embed "client.js")'],
     bindings: [
       binding("DO", `service = (name = "do", props = (json = ${JSON.stringify(JSON.stringify(PRINCIPAL))}))`),
       binding("OPEN", 'service = "do"'),
+      binding("LOADER", "workerLoader = ()"),
       binding(
         "DISPATCHER",
         `service = (name = "do", entrypoint = "Dispatcher", props = (json = ${JSON.stringify(JSON.stringify(NAMESPACE))}))`,
@@ -69,7 +71,7 @@ function withClient(storageDir: string): string {
     ],
     durableObjects: [],
   });
-  return config({ main: client, services: [`(name = "do", worker = ${wholeDo()})`, disk(storageDir)], isRpc: false, v8Flags: [] });
+  return config({ main: client, services: [`(name = "do", worker = ${wholeDo(extra)})`, disk(storageDir)], isRpc: false, v8Flags: [] });
 }
 
 async function get(socketPath: string, path: string): Promise<unknown> {
