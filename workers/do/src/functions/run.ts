@@ -10,6 +10,7 @@ import { sha256 } from "../../../core-services/shared/hash.ts";
 import { newId } from "../../../core-services/shared/ids.ts";
 import type { Authority, Via } from "../capabilities.ts";
 import type { BeginEntry } from "../executions/schema.ts";
+import { hasFailed, works, writeLater } from "../executions/unwritten.ts";
 import { DoError } from "../errors.ts";
 import { Control, execute, SILENT, type ExecuteDeps, type Parent } from "../executor/execute.ts";
 import type { FunctionProgram, Report } from "../executor/executor.ts";
@@ -126,6 +127,10 @@ async function runWithin(deps: ExecuteDeps, call: FunctionRun, policy: Policy, p
     beginEntry(id, call, principal, parent, now(), limits),
     new Control(run),
   );
+  if (hasFailed(tenant)) {
+    await recording.begin();
+    works(tenant);
+  }
   const warmId = warmIdOf(tenant, policy, live);
   const enter = () => executor.enter({ executionId: id, tenant, depth, limits, warmId });
   const place = await enter();
@@ -255,12 +260,9 @@ async function conclude(deps: ExecuteDeps, call: FunctionRun, id: string, made: 
   const { conclusion: _, ...record } = made;
   const error = conclusion.outcome === "ok" ? undefined : conclusion.error;
   const endedMs = deps.now();
-  // The caller does not wait for the disk.
-  deps.waitUntil(
-    recording.finish({ id, endedMs, outcome: conclusion.outcome, ...record, error, answer: undefined }).catch((failed: unknown) => {
-      console.error(JSON.stringify({ level: "error", event: "function-not-recorded", error: String(failed) }));
-    }),
-  );
+  // The caller does not wait for the disk: what had an effect has been on record since before it.
+  const ended = { id, endedMs, outcome: conclusion.outcome, ...record, error, answer: undefined };
+  deps.waitUntil(writeLater(tenant, () => recording.finish(ended)));
   if (live.isTailed) {
     const event = {
       executionId: id,
