@@ -1,7 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { DoError } from "../../../sdk/src/errors.ts";
 import { isAutomatic, type OnceKey } from "../shared/once.ts";
-import type { SqlValue } from "./sql/cells.ts";
 import { dumpOf, undump, type SqlLine } from "./sql/dump.ts";
 import { packResults, unpackStatements, type PackedResults, type PackedStatements } from "./sql/packed.ts";
 import { onceKept } from "./sql/keep.ts";
