@@ -9,6 +9,7 @@ const DURABLE_OBJECTS = [
   { binding: "OAUTH", className: "AuthorizationServer", uniqueKey: "do-oauth" },
   { binding: "REALM", className: "Realm", uniqueKey: "do-realm" },
   { binding: "FUNCTIONS", className: "Functions", uniqueKey: "do-functions" },
+  { binding: "PACKAGES", className: "Packages", uniqueKey: "do-packages" },
 ];
 
 /** All of do as one Worker, `index.js` beside the configuration. */

@@ -25,6 +25,7 @@ const FRONT_OBJECTS = [
   { binding: "OAUTH", className: "AuthorizationServer", uniqueKey: "do-oauth" },
   { binding: "REALM", className: "Realm", uniqueKey: "do-realm" },
   { binding: "FUNCTIONS", className: "Functions", uniqueKey: "do-functions" },
+  { binding: "PACKAGES", className: "Packages", uniqueKey: "do-packages" },
 ];
 const STORE_OBJECTS = [
   { binding: "DATABASE", className: "Database", uniqueKey: "do-database" },

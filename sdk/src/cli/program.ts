@@ -5,6 +5,7 @@ import { addAuth } from "./commands/auth.ts";
 import { addDb } from "./commands/db/db.ts";
 import { addDeploy } from "./commands/gateway/deploy.ts";
 import { addFunctions, addRollback } from "./commands/gateway/functions.ts";
+import { addPackagesCommand } from "./commands/gateway/packages.ts";
 import { addSecrets } from "./commands/gateway/secrets.ts";
 import { addTail } from "./commands/gateway/tail.ts";
 import { addEval } from "./commands/eval.ts";
@@ -35,6 +36,6 @@ export function createProgram(done: (code: ExitCode) => void): Command {
     .configureOutput({ writeErr: () => {} });
   const act = actor(done);
   for (const add of [addRun, addEval, addPs, addKill, addLogs, addWhoami, addLogin, addKeys, addAuth, addDb]) add(program, act);
-  for (const add of [addDeploy, addFunctions, addRollback, addSecrets, addTail]) add(program, act);
+  for (const add of [addDeploy, addFunctions, addRollback, addSecrets, addPackagesCommand, addTail]) add(program, act);
   return program;
 }

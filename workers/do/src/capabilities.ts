@@ -12,6 +12,9 @@ import { dbDefinition } from "../../core-services/db/schema.ts";
 import { dbService } from "../../core-services/db/service.ts";
 import type { FunctionEngine } from "../../core-services/gateway/functions/engine.ts";
 import { functionsOf } from "../../core-services/gateway/functions/functions.ts";
+import { isPlatform } from "../../core-services/auth/actor.ts";
+import { packagesOf } from "../../core-services/gateway/packages/packages.ts";
+import type { PackagesDeps } from "../../core-services/gateway/packages/service.ts";
 import type { FunctionsDeps } from "../../core-services/gateway/functions/service.ts";
 import { gatewayService } from "../../core-services/gateway/service.ts";
 import { SERVICE_DEFINITIONS } from "../../core-services/services.ts";
@@ -168,7 +171,7 @@ function implementation(env: Cloudflare.Env, authority: Authority, service: Serv
     case "auth":
       return handlers(authServiceOf(env, authority));
     case "gateway":
-      return handlers(gatewayService(functionsDeps(env, authority)));
+      return handlers(gatewayService(functionsDeps(env, authority), packagesDeps(env, authority)));
     default:
       return new Map();
   }
@@ -197,6 +200,7 @@ function functionsDeps(env: Cloudflare.Env, authority: Authority): FunctionsDeps
   const codeScopes = within(policy, [...policy.services.map((service) => `${service}:*`), "executions:write"]).scopes;
   return {
     store: functionsOf(env, principal.tenant),
+    packages: packagesOf(env),
     engine: authority.functions,
     caller: {
       id: principal.id,
@@ -207,6 +211,11 @@ function functionsDeps(env: Cloudflare.Env, authority: Authority): FunctionsDeps
     },
     now: Date.now,
   };
+}
+
+function packagesDeps(env: Cloudflare.Env, authority: Authority): PackagesDeps {
+  const caller = { id: authority.principal.id, isOperator: isPlatform(actorOf(authority)) };
+  return { packages: packagesOf(env), caller, now: Date.now };
 }
 
 /** What a credential stands for, with all of its scopes said. */

@@ -2,7 +2,7 @@
 declare namespace Cloudflare {
   interface GlobalProps {
     mainModule: typeof import("./index.ts");
-    durableNamespaces: "Accounts" | "AuthorizationServer" | "Database" | "Executions" | "Functions" | "Realm" | "SqlDatabase";
+    durableNamespaces: "Accounts" | "AuthorizationServer" | "Database" | "Executions" | "Functions" | "Packages" | "Realm" | "SqlDatabase";
   }
   interface Env {
     LOADER: WorkerLoader;
@@ -13,6 +13,7 @@ declare namespace Cloudflare {
     SQL_DATABASE: DurableObjectNamespace<import("../../core-services/db/sql-database.ts").SqlDatabase>;
     EXECUTIONS: DurableObjectNamespace<import("./executions/executions.ts").Executions>;
     FUNCTIONS: DurableObjectNamespace<import("../../core-services/gateway/functions/functions.ts").Functions>;
+    PACKAGES: DurableObjectNamespace<import("../../core-services/gateway/packages/packages.ts").Packages>;
     /** The way out for documents of others that do itself reads; never given to code. */
     EGRESS: Fetcher;
     /** Absent: every credential is refused. */

@@ -5,6 +5,7 @@ export { Database } from "../../core-services/db/database.ts";
 export { SqlDatabase } from "../../core-services/db/sql-database.ts";
 export { Background } from "./background.ts";
 export { Functions } from "../../core-services/gateway/functions/functions.ts";
+export { Packages } from "../../core-services/gateway/packages/packages.ts";
 export { Dispatcher } from "./functions/entrypoint.ts";
 export { default } from "./do.ts";
 export { Egress } from "./egress.ts";
