@@ -7,6 +7,7 @@ import type {
   Execution,
   ExecutionAnswer,
   ExecutionEvent,
+  GatewayService,
   GenericService,
   QueueService,
   ScheduleService,
@@ -18,6 +19,7 @@ import type { authDefinition } from "../../workers/core-services/auth/schema.ts"
 import type { dbDefinition } from "../../workers/core-services/db/schema.ts";
 import type { queueDefinition } from "../../workers/core-services/queue/schema.ts";
 import type { scheduleDefinition } from "../../workers/core-services/schedule/schema.ts";
+import type { gatewayDefinition } from "../../workers/core-services/gateway/schema.ts";
 import type { Implementation } from "../../workers/core-services/shared/method.ts";
 
 // Checked by the compiler (`pnpm typecheck`); nothing here can fail when it runs.
@@ -87,6 +89,20 @@ describe("the types of queue", () => {
       [K in Exclude<keyof Queue, "create" | "update">]: AllArguments<Queue[K]>;
     }>();
     expectTypeOf<{ [K in keyof Queue]: ReturnType<Queue[K]> }>().toExtend<{ [K in keyof Queue]: ReturnType<QueueService[K]> }>();
+  });
+});
+
+describe("the types of gateway", () => {
+  type Gateway = Implementation<typeof gatewayDefinition>;
+
+  it("have the methods, parameters and results of its definition", () => {
+    expectTypeOf<keyof GatewayService>().toEqualTypeOf<keyof Gateway | "function">();
+    expectTypeOf<{ [K in keyof Gateway]: AllArguments<GatewayService[K]> }>().toEqualTypeOf<{
+      [K in keyof Gateway]: AllArguments<Gateway[K]>;
+    }>();
+    expectTypeOf<{ [K in keyof Gateway]: ReturnType<GatewayService[K]> }>().toEqualTypeOf<{
+      [K in keyof Gateway]: ReturnType<Gateway[K]>;
+    }>();
   });
 });
 

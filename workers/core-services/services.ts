@@ -3,10 +3,10 @@ import { authDefinition } from "./auth/schema.ts";
 import { dbDefinition } from "./db/schema.ts";
 import { queueDefinition } from "./queue/schema.ts";
 import { scheduleDefinition } from "./schedule/schema.ts";
+import { gatewayDefinition } from "./gateway/schema.ts";
 import type { ServiceDefinition } from "./shared/method.ts";
 
-const NOT_YET: Record<Exclude<ServiceName, "db" | "auth" | "queue" | "schedule">, string> = {
-  gateway: "Saved functions and routes",
+const NOT_YET: Record<Exclude<ServiceName, "db" | "auth" | "gateway" | "queue" | "schedule">, string> = {
   webhooks: "Signed events, in and out",
   email: "Mail, in and out",
   mcp: "Model Context Protocol, both sides",
@@ -21,6 +21,7 @@ export const SERVICE_DEFINITIONS: ReadonlyMap<ServiceName, ServiceDefinition> = 
   ["auth", authDefinition],
   ["schedule", scheduleDefinition],
   ["queue", queueDefinition],
+  ["gateway", gatewayDefinition],
   ...Object.entries(NOT_YET).map(([name, summary]): [ServiceName, ServiceDefinition] => [
     name as ServiceName,
     { name: name as ServiceName, summary, methods: {} },

@@ -10,6 +10,8 @@ const DURABLE_OBJECTS = [
   { binding: "REALM", className: "Realm", uniqueKey: "do-realm" },
   { binding: "TIMETABLE", className: "Timetable", uniqueKey: "do-timetable" },
   { binding: "QUEUES", className: "Queues", uniqueKey: "do-queues" },
+  { binding: "FUNCTIONS", className: "Functions", uniqueKey: "do-functions" },
+  { binding: "PACKAGES", className: "Packages", uniqueKey: "do-packages" },
 ];
 
 /** All of do as one Worker, `index.js` beside the configuration. */
@@ -20,6 +22,7 @@ export function wholeDo(extraBindings: readonly string[] = []): string {
       binding("LOADER", "workerLoader = ()"),
       binding("EGRESS", 'service = "nowhere"'),
       binding("DO_ROOT_KEY", 'fromEnvironment = "DO_ROOT_KEY"'),
+      binding("DO_SECRETS_KEY", 'fromEnvironment = "DO_SECRETS_KEY"'),
       ...extraBindings,
       ...DURABLE_OBJECTS.map((object) => binding(object.binding, `durableObjectNamespace = "${object.className}"`)),
     ],

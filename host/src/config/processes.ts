@@ -26,6 +26,8 @@ const FRONT_OBJECTS = [
   { binding: "REALM", className: "Realm", uniqueKey: "do-realm" },
   { binding: "TIMETABLE", className: "Timetable", uniqueKey: "do-timetable" },
   { binding: "QUEUES", className: "Queues", uniqueKey: "do-queues" },
+  { binding: "FUNCTIONS", className: "Functions", uniqueKey: "do-functions" },
+  { binding: "PACKAGES", className: "Packages", uniqueKey: "do-packages" },
 ];
 const STORE_OBJECTS = [
   { binding: "DATABASE", className: "Database", uniqueKey: "do-database" },
@@ -47,6 +49,7 @@ export function frontConfig(options: FrontOptions): string {
       modules: [embed("esModule", configDir, bundleDir, BUNDLE_FILES.front)],
       bindings: [
         binding("DO_ROOT_KEY", 'fromEnvironment = "DO_ROOT_KEY"'),
+        binding("DO_SECRETS_KEY", 'fromEnvironment = "DO_SECRETS_KEY"'),
         binding("DO_CONFIG", 'fromEnvironment = "DO_CONFIG"'),
         binding("DO_TRUSTED_INGRESS", 'text = "host"'),
         binding("DO_STORES", `json = "${storeSockets.length}"`),

@@ -3,6 +3,11 @@ import manifest from "../../../package.json" with { type: "json" };
 import { actor } from "./act.ts";
 import { addAuth } from "./commands/auth.ts";
 import { addDb } from "./commands/db/db.ts";
+import { addDeploy } from "./commands/gateway/deploy.ts";
+import { addFunctions, addRollback } from "./commands/gateway/functions.ts";
+import { addPackagesCommand } from "./commands/gateway/packages.ts";
+import { addSecrets } from "./commands/gateway/secrets.ts";
+import { addTail } from "./commands/gateway/tail.ts";
 import { addEval } from "./commands/eval.ts";
 import { addKill } from "./commands/kill.ts";
 import { addKeys } from "./commands/keys.ts";
@@ -34,5 +39,6 @@ export function createProgram(done: (code: ExitCode) => void): Command {
   const act = actor(done);
   for (const add of [addRun, addEval, addPs, addKill, addLogs, addWhoami, addLogin, addKeys, addAuth, addDb, addQueue, addSchedule])
     add(program, act);
+  for (const add of [addDeploy, addFunctions, addRollback, addSecrets, addPackagesCommand, addTail]) add(program, act);
   return program;
 }

@@ -16,6 +16,13 @@ import { timetableOf } from "../../core-services/schedule/timetable.ts";
 import type { queueDefinition } from "../../core-services/queue/schema.ts";
 import { queueService } from "../../core-services/queue/service.ts";
 import { queuesOf } from "../../core-services/queue/tenant.ts";
+import type { FunctionEngine } from "../../core-services/gateway/functions/engine.ts";
+import { functionsOf } from "../../core-services/gateway/functions/functions.ts";
+import { isPlatform } from "../../core-services/auth/actor.ts";
+import { packagesOf } from "../../core-services/gateway/packages/packages.ts";
+import type { PackagesDeps } from "../../core-services/gateway/packages/service.ts";
+import type { FunctionsDeps } from "../../core-services/gateway/functions/service.ts";
+import { gatewayService } from "../../core-services/gateway/service.ts";
 import { SERVICE_DEFINITIONS } from "../../core-services/services.ts";
 import { newId } from "../../core-services/shared/ids.ts";
 import {
@@ -33,7 +40,7 @@ import { RealmAuthenticator, type Authenticated } from "./authenticate.ts";
 import { issuerOf } from "./authenticate-jwt.ts";
 import { signingCredentialsOf } from "./authenticate-signature.ts";
 import { DoError, nearest, publicError } from "./errors.ts";
-import { allows, policy as policyOf, whoAmI, type Policy } from "./policy.ts";
+import { allows, policy as policyOf, whoAmI, within, type Policy } from "./policy.ts";
 import type { Principal } from "./principal.ts";
 import { sponsorOf } from "./sponsor.ts";
 
@@ -60,6 +67,8 @@ export interface Authority {
   readonly services: readonly ServiceName[];
   readonly meter: Meter;
   readonly via: Via;
+  /** What runs saved functions: as calls of their own, or within the execution that holds this. */
+  readonly functions: FunctionEngine;
 }
 
 /** How a call came. */
@@ -175,6 +184,8 @@ function implementation(env: Cloudflare.Env, authority: Authority, service: Serv
       const timetable = timetableOf(env, principal.tenant);
       return handlers(scheduleService({ timetable, sponsor: () => sponsorOf(authority), callerId: principal.id, now: Date.now }));
     }
+    case "gateway":
+      return handlers(gatewayService(functionsDeps(env, authority), packagesDeps(env, authority)));
     default:
       return new Map();
   }
@@ -206,6 +217,30 @@ function authServiceOf(env: Cloudflare.Env, authority: Authority): Implementatio
     issuer: issuerOf(config, via.origin),
     inspect: async (credential) => inspected(await new RealmAuthenticator(env, Date.now).authenticate(credential, via, 0), config),
   });
+}
+
+function functionsDeps(env: Cloudflare.Env, authority: Authority): FunctionsDeps {
+  const { principal, policy } = authority;
+  const actor = actorOf(authority);
+  const codeScopes = within(policy, [...policy.services.map((service) => `${service}:*`), "executions:write"]).scopes;
+  return {
+    store: functionsOf(env, principal.tenant),
+    packages: packagesOf(env),
+    engine: authority.functions,
+    caller: {
+      id: principal.id,
+      tier: policy.tier,
+      limits: policy,
+      scopes: actor.scopes,
+      codeScopes: authority.via.isGuest ? actor.scopes : codeScopes,
+    },
+    now: Date.now,
+  };
+}
+
+function packagesDeps(env: Cloudflare.Env, authority: Authority): PackagesDeps {
+  const caller = { id: authority.principal.id, isOperator: isPlatform(actorOf(authority)) };
+  return { packages: packagesOf(env), caller, now: Date.now };
 }
 
 /** What a credential stands for, with all of its scopes said. */
@@ -290,7 +325,39 @@ function capabilityClass(definition: ServiceDefinition): new (call: Invoke) => R
       }
     }
   }
+  if (definition.name === "gateway") {
+    Object.defineProperty(Capability.prototype, "function", {
+      value(this: RpcTarget, name: unknown, options?: unknown) {
+        const call = (method: string, args: unknown[]) =>
+          (this as unknown as { call(...args: unknown[]): Promise<unknown> }).call(name, method, args, options);
+        return new FunctionHandle(call);
+      },
+    });
+  }
   return Capability;
+}
+
+/**
+ * A function as an object: every name is a method of it, until the function says that it has none. Names come from the
+ * prototype, where RPC looks for them; those of the language are not asked for.
+ */
+class FunctionHandle extends RpcTarget {
+  readonly #call: Invoke;
+
+  constructor(call: Invoke) {
+    super();
+    this.#call = call;
+  }
+
+  static {
+    const methods = new Proxy(RpcTarget.prototype, {
+      get: (target, name, handle) => {
+        if (typeof name === "symbol" || name === "then" || name in Object.prototype) return Reflect.get(target, name, handle) as unknown;
+        return (...args: unknown[]) => (handle as FunctionHandle).#call(name, args);
+      },
+    });
+    Object.setPrototypeOf(this.prototype, methods);
+  }
 }
 
 /** The methods of one collection, without its name. Each call is a call of the service, with all that this means. */

@@ -2,7 +2,17 @@
 declare namespace Cloudflare {
   interface GlobalProps {
     mainModule: typeof import("./index.ts");
-    durableNamespaces: "Accounts" | "AuthorizationServer" | "Database" | "Executions" | "Queues" | "Realm" | "SqlDatabase" | "Timetable";
+    durableNamespaces:
+      | "Accounts"
+      | "AuthorizationServer"
+      | "Database"
+      | "Executions"
+      | "Functions"
+      | "Packages"
+      | "Queues"
+      | "Realm"
+      | "SqlDatabase"
+      | "Timetable";
   }
   interface Env {
     LOADER: WorkerLoader;
@@ -14,10 +24,14 @@ declare namespace Cloudflare {
     TIMETABLE: DurableObjectNamespace<import("../../core-services/schedule/timetable.ts").Timetable>;
     QUEUES: DurableObjectNamespace<import("../../core-services/queue/queues.ts").Queues>;
     EXECUTIONS: DurableObjectNamespace<import("./executions/executions.ts").Executions>;
+    FUNCTIONS: DurableObjectNamespace<import("../../core-services/gateway/functions/functions.ts").Functions>;
+    PACKAGES: DurableObjectNamespace<import("../../core-services/gateway/packages/packages.ts").Packages>;
     /** The way out for documents of others that do itself reads; never given to code. */
     EGRESS: Fetcher;
     /** Absent: every credential is refused. */
     DO_ROOT_KEY?: string;
+    /** What the secrets of functions are encrypted under, at least 32 characters; absent: none are taken. */
+    DO_SECRETS_KEY?: string;
     /** Tiers, issuers and the like as JSON (core-services/auth/config.ts); absent or empty: the defaults. */
     DO_CONFIG?: string;
     /** Whose word on the peer's address is taken: `host` (x-do-peer), `cloudflare` (CF-Connecting-IP); else nobody's. */
