@@ -1,5 +1,6 @@
 import type { AuthService } from "./auth.ts";
 import type { DbService } from "./db.ts";
+import type { GatewayService } from "./gateway.ts";
 import type { Transport } from "./transport.ts";
 import { SERVICES, type ServiceName } from "./types.ts";
 
@@ -10,6 +11,7 @@ export type GenericService = Record<string, (...params: readonly unknown[]) => P
 interface TypedServices {
   auth: AuthService;
   db: DbService;
+  gateway: GatewayService;
 }
 
 /** The eight services, by name. */

@@ -7,6 +7,7 @@ import type {
   Execution,
   ExecutionAnswer,
   ExecutionEvent,
+  GatewayService,
   GenericService,
   ServiceName,
   Services,
@@ -14,6 +15,7 @@ import type {
 } from "../../sdk/src/index.ts";
 import type { authDefinition } from "../../workers/core-services/auth/schema.ts";
 import type { dbDefinition } from "../../workers/core-services/db/schema.ts";
+import type { gatewayDefinition } from "../../workers/core-services/gateway/schema.ts";
 import type { Implementation } from "../../workers/core-services/shared/method.ts";
 
 // Checked by the compiler (`pnpm typecheck`); nothing here can fail when it runs.
@@ -51,6 +53,20 @@ describe("the types of auth", () => {
     // The definition's whoami names each limit; the SDK's own type of it does, too, in another way.
     expectTypeOf<{ [K in Exclude<keyof Auth, "whoami">]: ReturnType<AuthService[K]> }>().toEqualTypeOf<{
       [K in Exclude<keyof Auth, "whoami">]: ReturnType<Auth[K]>;
+    }>();
+  });
+});
+
+describe("the types of the gateway", () => {
+  type Gateway = Implementation<typeof gatewayDefinition>;
+
+  it("have the methods of its definition, its parameters and its results", () => {
+    expectTypeOf<keyof GatewayService>().toEqualTypeOf<keyof Gateway>();
+    expectTypeOf<{ [K in keyof Gateway]: AllArguments<GatewayService[K]> }>().toEqualTypeOf<{
+      [K in keyof Gateway]: AllArguments<Gateway[K]>;
+    }>();
+    expectTypeOf<{ [K in keyof Gateway]: ReturnType<GatewayService[K]> }>().toEqualTypeOf<{
+      [K in keyof Gateway]: ReturnType<Gateway[K]>;
     }>();
   });
 });

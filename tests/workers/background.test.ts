@@ -36,10 +36,10 @@ function later(sponsor: Sponsor, name = "nightly"): Background {
 }
 
 async function keyWith(permissions: string[], options = {}) {
-  const { auth, tenant, executions, db } = admin();
+  const { auth, tenant, executions, db, gateway } = admin();
   const made = await auth.createApiKey("worker", permissions, options);
   const sponsor = sponsorOf(authorityOf(keyOf(tenant, made.id), permissions));
-  return { auth, tenant, executions, db, made, sponsor };
+  return { auth, tenant, executions, db, gateway, made, sponsor };
 }
 
 describe("work that is left to be done", () => {
@@ -75,6 +75,18 @@ describe("work that is left to be done", () => {
     expect(await later(sponsor).execute({ code: "return 1" })).toMatchObject({ outcome: "ok" });
     await auth.revokeApiKey(next.id);
     await expect(async () => later(sponsor).execute({ code: "return 1" })).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
+  });
+
+  it("asks the network by the rules of its tenant, and not once its key is gone", async () => {
+    const { auth, made, sponsor, gateway } = await keyWith(["db:*"]);
+    const request = { url: "https://api.example.com/x", method: "POST", headers: { "x-a": "1" }, body: "hello", timeoutMs: 1_000 };
+    const ask = async () => later(sponsor).request(request);
+    await expect(ask).rejects.toMatchObject({ code: "PERMISSION_DENIED", reason: "EGRESS_DENIED" });
+    const response = { statusCode: 202, body: "taken", contentType: "text/plain" };
+    await gateway.setEgress({ allow: { "api.example.com": [{ response }] } });
+    expect(await ask()).toEqual({ status: 202, headers: { "content-type": "text/plain" }, body: "taken" });
+    await auth.revokeApiKey(made.id);
+    await expect(ask).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
   });
 
   it("needs no address and takes nothing of the requests per minute", async () => {

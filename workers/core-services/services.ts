@@ -1,10 +1,10 @@
 import type { ServiceName } from "../../sdk/src/types.ts";
 import { authDefinition } from "./auth/schema.ts";
 import { dbDefinition } from "./db/schema.ts";
+import { gatewayDefinition } from "./gateway/schema.ts";
 import type { ServiceDefinition } from "./shared/method.ts";
 
-const NOT_YET: Record<Exclude<ServiceName, "db" | "auth">, string> = {
-  gateway: "Saved functions and routes",
+const NOT_YET: Record<Exclude<ServiceName, "db" | "auth" | "gateway">, string> = {
   schedule: "Work at a time",
   webhooks: "Signed events, in and out",
   email: "Mail, in and out",
@@ -19,6 +19,7 @@ const NOT_YET: Record<Exclude<ServiceName, "db" | "auth">, string> = {
 export const SERVICE_DEFINITIONS: ReadonlyMap<ServiceName, ServiceDefinition> = new Map<ServiceName, ServiceDefinition>([
   ["db", dbDefinition],
   ["auth", authDefinition],
+  ["gateway", gatewayDefinition],
   ...Object.entries(NOT_YET).map(([name, summary]): [ServiceName, ServiceDefinition] => [
     name as ServiceName,
     { name: name as ServiceName, summary, methods: {} },

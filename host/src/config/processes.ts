@@ -1,6 +1,6 @@
 /** The configuration of each kind of process. */
 import { BUNDLE_FILES } from "../bundle.ts";
-import { binding, config, disk, embed, httpService, publicNetwork, rpcService, worker } from "./capnp.ts";
+import { binding, config, disk, embed, httpService, network, rpcService, worker } from "./capnp.ts";
 
 export interface Place {
   /** Where the configuration will be written: paths in it are relative to it. */
@@ -10,7 +10,7 @@ export interface Place {
 
 export interface FrontOptions extends Place {
   readonly storageDir: string;
-  /** Lets do itself, never code, reach this machine: for issuers that are here. */
+  /** Whether there is a way to this machine, for the origins that the configuration names. */
   readonly egressToLoopback: boolean;
   readonly supervisorSocket: string;
   readonly executorSockets: readonly string[];
@@ -24,6 +24,7 @@ const FRONT_OBJECTS = [
   { binding: "ACCOUNTS", className: "Accounts", uniqueKey: "do-accounts" },
   { binding: "OAUTH", className: "AuthorizationServer", uniqueKey: "do-oauth" },
   { binding: "REALM", className: "Realm", uniqueKey: "do-realm" },
+  { binding: "TRAFFIC", className: "Traffic", uniqueKey: "do-traffic" },
 ];
 const STORE_OBJECTS = [
   { binding: "DATABASE", className: "Database", uniqueKey: "do-database" },
@@ -50,6 +51,7 @@ export function frontConfig(options: FrontOptions): string {
         binding("DO_STORES", `json = "${storeSockets.length}"`),
         ...FRONT_OBJECTS.map((object) => binding(object.binding, `durableObjectNamespace = "${object.className}"`)),
         binding("EGRESS", 'service = "public"'),
+        ...(egressToLoopback ? [binding("EGRESS_LOOPBACK", 'service = "loopback"')] : []),
         binding("SUPERVISOR", 'service = "supervisor"'),
         ...processes.map(({ name }) => binding(name, `service = "${name}"`)),
       ],
@@ -57,7 +59,8 @@ export function frontConfig(options: FrontOptions): string {
     }),
     services: [
       disk(storageDir),
-      publicNetwork("public", egressToLoopback),
+      network("public", ["public"]),
+      ...(egressToLoopback ? [network("loopback", ["127.0.0.1/32"])] : []),
       httpService("supervisor", supervisorSocket),
       ...processes.map(({ name, socket }) => rpcService(name, socket)),
     ],

@@ -3,6 +3,7 @@ import manifest from "../../../package.json" with { type: "json" };
 import { actor } from "./act.ts";
 import { addAuth } from "./commands/auth.ts";
 import { addDb } from "./commands/db/db.ts";
+import { addEgress } from "./commands/gateway/egress.ts";
 import { addEval } from "./commands/eval.ts";
 import { addKill } from "./commands/kill.ts";
 import { addKeys } from "./commands/keys.ts";
@@ -30,6 +31,6 @@ export function createProgram(done: (code: ExitCode) => void): Command {
     .exitOverride()
     .configureOutput({ writeErr: () => {} });
   const act = actor(done);
-  for (const add of [addRun, addEval, addPs, addKill, addLogs, addWhoami, addLogin, addKeys, addAuth, addDb]) add(program, act);
+  for (const add of [addRun, addEval, addPs, addKill, addLogs, addWhoami, addLogin, addKeys, addAuth, addDb, addEgress]) add(program, act);
   return program;
 }

@@ -1,5 +1,5 @@
 import { env } from "cloudflare:workers";
-import type { AuthCapability, DbCapability } from "../../../workers/do/src/capabilities.ts";
+import type { AuthCapability, DbCapability, GatewayCapability } from "../../../workers/do/src/capabilities.ts";
 import type Do from "../../../workers/do/src/do.ts";
 import type { ExecutionsCapability } from "../../../workers/do/src/session.ts";
 import { anonymousBinding, bindingFor, newTenant } from "../support.ts";
@@ -8,6 +8,7 @@ import { anonymousBinding, bindingFor, newTenant } from "../support.ts";
 export interface Surface extends Pick<Do, "whoami" | "execute"> {
   readonly auth: AuthCapability;
   readonly db: DbCapability;
+  readonly gateway: GatewayCapability;
   readonly executions: Pick<ExecutionsCapability, "list" | "get" | "cancel">;
 }
 
@@ -27,6 +28,7 @@ export function surface(target: object): Surface {
   return {
     auth: service("auth"),
     db: service("db"),
+    gateway: service("gateway"),
     executions: service("executions"),
     whoami: () => (target as Surface).whoami(),
     execute: (request: unknown) => (target as Surface).execute(request),

@@ -30,6 +30,27 @@ export interface Background {
   execute(request: unknown, onStarted?: (id: string) => void): Promise<ExecutionAnswer>;
   /** Calls a method of a service. `params` by position or by name. */
   call(service: ServiceName, method: string, params: unknown): Promise<unknown>;
+  /**
+   * An HTTP request, by the egress rules of the sponsor's tenant; redirects are not followed. What the other side says is
+   * an answer, whatever its status.
+   * @throws DoError PERMISSION_DENIED `EGRESS_DENIED` (do not try again); UPSTREAM, TIMEOUT (try later); TOO_LARGE
+   */
+  request(request: BackgroundRequest): Promise<BackgroundResponse>;
+}
+
+export interface BackgroundRequest {
+  readonly url: string;
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | undefined;
+  readonly timeoutMs: number;
+}
+
+export interface BackgroundResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** As text, at most 1 MiB. */
+  readonly body: string;
 }
 
 export interface BackgroundProps {

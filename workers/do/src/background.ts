@@ -2,13 +2,19 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import { executorOf } from "#seam";
 import { decodeAnswer } from "../../../sdk/src/answer.ts";
 import type { ExecutionAnswer } from "../../../sdk/src/types.ts";
-import type { BackgroundProps, Sponsor } from "../../core-services/shared/background.ts";
+import { readText } from "../../core-services/gateway/egress/body.ts";
+import { guardedRequest } from "../../core-services/gateway/egress/guarded-request.ts";
+import type { BackgroundProps, BackgroundRequest, BackgroundResponse, Sponsor } from "../../core-services/shared/background.ts";
 import { newId } from "../../core-services/shared/ids.ts";
 import { heldByCode } from "./actor.ts";
 import { RealmAuthenticator } from "./authenticate.ts";
 import { isServiceName, type Authority } from "./capabilities.ts";
 import { DoError } from "./errors.ts";
+import { wayOutOfTenant } from "./executor/network.ts";
 import { Session } from "./session.ts";
+
+/** Of the answer to a request of work that is done later. */
+const MAX_BACKGROUND_RESPONSE_BYTES = 1_048_576;
 
 /**
  * Work that is done later, on behalf of whom its props name. It is reached through `ctx.exports` of do's own classes
@@ -27,6 +33,22 @@ export class Background extends WorkerEntrypoint<Cloudflare.Env, BackgroundProps
   async call(service: string, method: string, params: unknown): Promise<unknown> {
     if (!isServiceName(service)) throw new DoError("NOT_FOUND", `There is no service "${service}"`, { reason: "UNKNOWN_SERVICE" });
     return Session.invoke(await this.#session(), service, method, params);
+  }
+
+  async request({ url, method, headers, body, timeoutMs }: BackgroundRequest): Promise<BackgroundResponse> {
+    // Whose credential is gone asks for nothing any more.
+    await this.#session();
+    const way = await wayOutOfTenant(this.env, this.ctx.props.sponsor.principal.tenant);
+    const answer = await guardedRequest(way, {
+      url,
+      method,
+      headers: new Headers({ ...headers }),
+      body: body === undefined ? undefined : new TextEncoder().encode(body),
+      redirect: "manual",
+      maxBytes: MAX_BACKGROUND_RESPONSE_BYTES,
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    return { status: answer.status, headers: Object.fromEntries(answer.headers), body: await readText(answer.body) };
   }
 
   /** @throws DoError UNAUTHENTICATED, PERMISSION_DENIED, UNAVAILABLE */

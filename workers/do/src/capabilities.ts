@@ -10,6 +10,9 @@ import type { authDefinition } from "../../core-services/auth/schema.ts";
 import * as z from "zod";
 import { dbDefinition } from "../../core-services/db/schema.ts";
 import { dbService } from "../../core-services/db/service.ts";
+import type { gatewayDefinition } from "../../core-services/gateway/schema.ts";
+import { gatewayService } from "../../core-services/gateway/service.ts";
+import { trafficOf } from "../../core-services/gateway/traffic.ts";
 import { SERVICE_DEFINITIONS } from "../../core-services/services.ts";
 import { newId } from "../../core-services/shared/ids.ts";
 import {
@@ -31,7 +34,7 @@ import type { Principal } from "./principal.ts";
 
 /** What is known of a call before it runs. */
 export interface MeteredCall {
-  readonly service: ServiceName | "executions";
+  readonly service: ServiceName | "executions" | "egress";
   readonly method: string;
   readonly access: Access;
 }
@@ -147,6 +150,8 @@ function implementation(env: Cloudflare.Env, authority: Authority, service: Serv
     }
     case "auth":
       return handlers(authServiceOf(env, authority));
+    case "gateway":
+      return handlers(gatewayServiceOf(env, authority));
     default:
       return new Map();
   }
@@ -166,6 +171,15 @@ function authServiceOf(env: Cloudflare.Env, authority: Authority): Implementatio
     whoAmI: async () => whoAmI(principal, policy, via.credential, via.rates()),
     issuer: issuerOf(config, via.origin),
     inspect: async (credential) => inspected(await new RealmAuthenticator(env, Date.now).authenticate(credential, via, 0), config),
+  });
+}
+
+function gatewayServiceOf(env: Cloudflare.Env, { principal, via }: Authority): Implementation<typeof gatewayDefinition> {
+  return gatewayService({
+    traffic: trafficOf(env, principal.tenant),
+    caller: { id: principal.id, isGuest: via.isGuest },
+    loopbackOrigins: configOf(env.DO_CONFIG).loopbackOrigins,
+    nowMs: Date.now,
   });
 }
 
@@ -252,6 +266,7 @@ const CLASSES: ReadonlyMap<ServiceName, new (call: Invoke) => RpcTarget> = new M
 );
 
 export type DbCapability = RpcTarget & ServiceStub<typeof dbDefinition> & { collection(name: string): RpcTarget };
+export type GatewayCapability = RpcTarget & ServiceStub<typeof gatewayDefinition>;
 export type AuthCapability = RpcTarget & ServiceStub<typeof authDefinition>;
 
 /** The eight services as properties: what a Session, a guest's `env.DO` and a binding have in common. */
@@ -271,8 +286,8 @@ export abstract class Services extends RpcTarget {
   get auth(): AuthCapability {
     return this.#open("auth") as AuthCapability;
   }
-  get gateway(): RpcTarget {
-    return this.#open("gateway");
+  get gateway(): GatewayCapability {
+    return this.#open("gateway") as GatewayCapability;
   }
   get schedule(): RpcTarget {
     return this.#open("schedule");

@@ -2,7 +2,7 @@
 declare namespace Cloudflare {
   interface GlobalProps {
     mainModule: typeof import("./index.ts");
-    durableNamespaces: "Accounts" | "AuthorizationServer" | "Database" | "Executions" | "Realm" | "SqlDatabase";
+    durableNamespaces: "Accounts" | "AuthorizationServer" | "Database" | "Executions" | "Realm" | "SqlDatabase" | "Traffic";
   }
   interface Env {
     LOADER: WorkerLoader;
@@ -12,8 +12,11 @@ declare namespace Cloudflare {
     REALM: DurableObjectNamespace<import("../../core-services/auth/realm.ts").Realm>;
     SQL_DATABASE: DurableObjectNamespace<import("../../core-services/db/sql-database.ts").SqlDatabase>;
     EXECUTIONS: DurableObjectNamespace<import("./executions/executions.ts").Executions>;
-    /** The way out for documents of others that do itself reads; never given to code. */
+    TRAFFIC: DurableObjectNamespace<import("../../core-services/gateway/traffic.ts").Traffic>;
+    /** The way out, to public addresses only; code reaches it through the rules of its tenant (executor/network.ts). */
     EGRESS: Fetcher;
+    /** The way to this machine and nowhere else, where the configuration names `loopbackOrigins`. */
+    EGRESS_LOOPBACK?: Fetcher;
     /** Absent: every credential is refused. */
     DO_ROOT_KEY?: string;
     /** Tiers, issuers and the like as JSON (core-services/auth/config.ts); absent or empty: the defaults. */

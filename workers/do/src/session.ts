@@ -23,6 +23,7 @@ import { DoError } from "./errors.ts";
 import type { Executions } from "./executions/executions.ts";
 import { decodeAnswer } from "../../../sdk/src/answer.ts";
 import { execute, type ExecuteDeps, type Observer } from "./executor/execute.ts";
+import { NO_NETWORK } from "./executor/network.ts";
 import { parseJob } from "./executor/request.ts";
 import { Run } from "./executor/run.ts";
 import { allows, policy, type Policy } from "./policy.ts";
@@ -119,7 +120,7 @@ export class Session extends Services {
     const job = parseJob({ code: "return 1" }, policy(ROOT));
     const enter = () => executor.enter({ executionId: "ready", tenant: ROOT.tenant, depth: 0, limits: job.limits });
     const run = new Run({ job, tier: ROOT.tier, now, onLog: () => {}, beforeCall: () => Promise.resolve() });
-    const { conclusion } = await run.execute(await enter(), enter, new Nothing());
+    const { conclusion } = await run.execute(await enter(), enter, new Nothing(), NO_NETWORK);
     if (conclusion.outcome !== "ok")
       throw new DoError("UNAVAILABLE", "Cannot run code now", { reason: conclusion.outcome, retryAfterMs: 1_000 });
   }

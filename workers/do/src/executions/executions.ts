@@ -32,7 +32,7 @@ interface Row extends Record<string, SqlStorageValue> {
   usage: string | null;
 }
 
-type Ended = Pick<ExecutionRecord, "logs" | "calls" | "error" | "truncated">;
+type Ended = Pick<ExecutionRecord, "logs" | "calls" | "requests" | "error" | "truncated">;
 
 interface InFlight {
   readonly ended: Promise<void>;
@@ -132,9 +132,15 @@ export class Executions extends DurableObject {
     );
   }
 
-  #end({ id, endedMs, outcome, usage, logs, calls, error, truncated }: FinishEntry): void {
-    const ended: Ended = { logs, calls, ...(error ? { error } : {}), ...(truncated.length > 0 ? { truncated } : {}) };
-    const isEmpty = logs.length === 0 && calls.length === 0 && !error;
+  #end({ id, endedMs, outcome, usage, logs, calls, requests, error, truncated }: FinishEntry): void {
+    const ended: Ended = {
+      logs,
+      calls,
+      ...(requests ? { requests: [...requests] } : {}),
+      ...(error ? { error } : {}),
+      ...(truncated.length > 0 ? { truncated } : {}),
+    };
+    const isEmpty = logs.length === 0 && calls.length === 0 && !requests && !error;
     if (!isEmpty) this.#texts.put(`ended:${id}`, JSON.stringify(ended));
     this.#sql.exec(
       "UPDATE executions SET state = 'ended', ended_ms = ?, outcome = ?, usage = ? WHERE id = ?",

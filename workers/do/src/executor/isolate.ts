@@ -1,5 +1,5 @@
 import { NO_EGRESS } from "../egress.ts";
-import { CONSOLE_MODULE, GUARD_MODULE, HARNESS_MODULE, RESPOND_MODULE, TYPED_INPUT_MODULE } from "./guest.generated.ts";
+import { CONSOLE_MODULE, GUARD_MODULE, HARNESS_MODULE, NETWORK_MODULE, RESPOND_MODULE, TYPED_INPUT_MODULE } from "./guest.generated.ts";
 import type { Support } from "./guest/protocol.ts";
 import type { Limits } from "../../../../sdk/src/types.ts";
 import type { ValueTypes } from "../../../../sdk/src/values.ts";
@@ -22,6 +22,7 @@ export function supportFor(userModule: string, inputTypes: ValueTypes, guard: bo
     guard,
     console: /\bconsole\b/.test(userModule),
     respond: /\b(?:fetch|Response)\b/.test(userModule),
+    network: /\bfetch\b/.test(userModule),
     types: Object.keys(inputTypes).length > 0,
   };
 }
@@ -39,6 +40,7 @@ export function workerCode(userModule: string, limits: Limits, support: Support)
       ...(support.guard ? { "guard.js": GUARD_MODULE } : {}),
       ...(support.console ? { "console.js": CONSOLE_MODULE } : {}),
       ...(support.respond ? { "respond.js": RESPOND_MODULE } : {}),
+      ...(support.network ? { "network.js": NETWORK_MODULE } : {}),
       ...(support.types ? { "typed-input.js": TYPED_INPUT_MODULE } : {}),
     },
     env: {},

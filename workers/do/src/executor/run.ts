@@ -2,9 +2,10 @@ import { RpcTarget } from "cloudflare:workers";
 import type { LogEntry, ServiceCall, Usage } from "../../../../sdk/src/types.ts";
 import { Budget, ExecutionMeter } from "./budget.ts";
 import type { Place, Report } from "./executor.ts";
-import { GRACE_MS, type GuestHost } from "./guest/protocol.ts";
+import { GRACE_MS, type GuestHost, type GuestResponse } from "./guest/protocol.ts";
 import { Logbook } from "./logbook.ts";
 import { conclude, type Conclusion, type StopReason } from "./outcome.ts";
+import type { GuestNetwork } from "./network.ts";
 import type { Job } from "./request.ts";
 
 /** A program that takes its executor with it each time must not do so for ever. */
@@ -19,15 +20,17 @@ export interface RunRecord {
   readonly truncated: string[];
 }
 
-/** What the isolate is called with. RPC exposes these two names and no other. */
+/** What the isolate is called with. RPC exposes these three names and no other. */
 export class RunHost extends RpcTarget implements GuestHost {
   readonly #logbook: Logbook;
   readonly #surface: RpcTarget;
+  readonly #network: GuestNetwork;
 
-  constructor(logbook: Logbook, surface: RpcTarget) {
+  constructor(logbook: Logbook, surface: RpcTarget, network: GuestNetwork) {
     super();
     this.#logbook = logbook;
     this.#surface = surface;
+    this.#network = network;
   }
 
   get DO(): Record<string, unknown> {
@@ -36,6 +39,10 @@ export class RunHost extends RpcTarget implements GuestHost {
 
   async log(batch: unknown): Promise<void> {
     this.#logbook.add(batch);
+  }
+
+  request(sent: unknown): Promise<GuestResponse> {
+    return this.#network.request(sent);
   }
 }
 
@@ -114,16 +121,16 @@ export class Run {
 
   /**
    * Runs to the end, whatever that is, in `place` and, when that is lost with nothing written, in others.
-   * `surface` is what the code gets as `env.DO`.
+   * `surface` is what the code gets as `env.DO`, `network` what it reaches by `fetch`.
    */
-  async execute(place: Place, another: () => Promise<Place>, surface: RpcTarget): Promise<RunRecord> {
+  async execute(place: Place, another: () => Promise<Place>, surface: RpcTarget, network: GuestNetwork): Promise<RunRecord> {
     // Stopped before it started: by a parent that was over, or while it waited.
     if (this.#stop) {
       await place.leave();
       return this.#record(undefined, this.elapsedMs());
     }
     const timer = setTimeout(() => this.stop("timeout"), this.#job.limits.wallMs);
-    const report = await this.#runUntilKept(place, another, surface);
+    const report = await this.#runUntilKept(place, another, surface, network);
     clearTimeout(timer);
     const wallMs = this.elapsedMs();
     this.#close();
@@ -132,11 +139,11 @@ export class Run {
   }
 
   /** A run that was lost and had written nothing is run again. @returns undefined when it stays lost */
-  async #runUntilKept(first: Place, another: () => Promise<Place>, surface: RpcTarget): Promise<Report | undefined> {
+  async #runUntilKept(first: Place, another: () => Promise<Place>, surface: RpcTarget, network: GuestNetwork): Promise<Report | undefined> {
     let place = first;
     for (let attempt = 1; ; attempt++) {
       this.#queueMs += place.queueMs;
-      const host = new RunHost(this.#logbook, surface);
+      const host = new RunHost(this.#logbook, surface, network);
       try {
         return await place.run(this.#job, host, { asked: this.#stopped.promise, given: this.#graceOver.promise });
       } catch (error) {

@@ -1,0 +1,6 @@
+import type { GatewayEgress } from "./gateway/egress.ts";
+
+export type * from "./gateway/egress.ts";
+
+/** What may leave, and what comes in where. tests/unit/sdk-types.test.ts holds it to the definition of the service. */
+export interface GatewayService extends GatewayEgress {}

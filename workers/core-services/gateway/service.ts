@@ -1,0 +1,11 @@
+import type { Implementation } from "../shared/method.ts";
+import type { gatewayDefinition } from "./schema.ts";
+import type { GatewayDeps } from "./service/deps.ts";
+import { egressService } from "./service/egress.ts";
+
+/** What a principal may call of the gateway, in its own tenant. */
+export function gatewayService(deps: GatewayDeps): Implementation<typeof gatewayDefinition> {
+  return {
+    ...egressService(deps),
+  };
+}
