@@ -22,6 +22,8 @@ export interface Upstream {
 /** A real HTTP server on this machine, which says what came in as JSON unless it is told to answer something else. */
 export async function startUpstream(): Promise<Upstream> {
   const server = createServer((raw, response) => {
+    // When a connection breaks that was used before, workerd itself sends a GET again: what was seen would not be what was sent.
+    response.shouldKeepAlive = false;
     void text(raw).then((body) => {
       const request = { method: raw.method ?? "", url: raw.url ?? "", headers: raw.headers, body };
       upstream.seen.push(request);

@@ -201,7 +201,7 @@ describe("redirects", () => {
     const answer = await guardedRequest(way(rules, network), outgoingTo("https://a.example.com/", { headers }));
     expect([answer.url, answer.redirected, await readText(answer.body)]).toEqual(["https://b.example.com/next", true, "here"]);
     expect(asked[0]?.headers.get("x-key")).toBe("of-a");
-    expect(Object.fromEntries(asked[1]?.headers ?? [])).toEqual({ "x-other": "1", "user-agent": "do" });
+    expect(Object.fromEntries(asked[1]?.headers ?? [])).toEqual({ "x-other": "1", "user-agent": "do", "cdn-loop": "do" });
     expect(asked.every(({ init }) => init.redirect === "manual")).toBe(true);
   });
 

@@ -4,6 +4,7 @@ import { actor } from "./act.ts";
 import { addAuth } from "./commands/auth.ts";
 import { addDb } from "./commands/db/db.ts";
 import { addEgress } from "./commands/gateway/egress.ts";
+import { addRoutes } from "./commands/gateway/routes.ts";
 import { addEval } from "./commands/eval.ts";
 import { addKill } from "./commands/kill.ts";
 import { addKeys } from "./commands/keys.ts";
@@ -31,6 +32,7 @@ export function createProgram(done: (code: ExitCode) => void): Command {
     .exitOverride()
     .configureOutput({ writeErr: () => {} });
   const act = actor(done);
-  for (const add of [addRun, addEval, addPs, addKill, addLogs, addWhoami, addLogin, addKeys, addAuth, addDb, addEgress]) add(program, act);
+  for (const add of [addRun, addEval, addPs, addKill, addLogs, addWhoami, addLogin, addKeys, addAuth, addDb, addEgress, addRoutes])
+    add(program, act);
   return program;
 }

@@ -1,5 +1,6 @@
 import { defineService } from "../shared/method.ts";
 import { egressMethods } from "./schema/egress.ts";
+import { routeMethods } from "./schema/routes.ts";
 
 /** The resource of a method's scope says what it is about: `egress`, `routes/<name>`. */
 export const gatewayDefinition = defineService({
@@ -7,5 +8,6 @@ export const gatewayDefinition = defineService({
   summary: "Saved functions, routes, and what may leave",
   methods: {
     ...egressMethods,
+    ...routeMethods,
   },
 });

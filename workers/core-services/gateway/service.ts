@@ -2,10 +2,12 @@ import type { Implementation } from "../shared/method.ts";
 import type { gatewayDefinition } from "./schema.ts";
 import type { GatewayDeps } from "./service/deps.ts";
 import { egressService } from "./service/egress.ts";
+import { routeService } from "./service/routes.ts";
 
 /** What a principal may call of the gateway, in its own tenant. */
 export function gatewayService(deps: GatewayDeps): Implementation<typeof gatewayDefinition> {
   return {
     ...egressService(deps),
+    ...routeService(deps),
   };
 }

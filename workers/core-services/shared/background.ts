@@ -40,10 +40,12 @@ export interface Background {
 
 export interface BackgroundRequest {
   readonly url: string;
-  readonly method: string;
-  readonly headers: Readonly<Record<string, string>>;
+  /** GET without it. */
+  readonly method?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: string | undefined;
-  readonly timeoutMs: number;
+  /** 30 seconds without it. */
+  readonly timeoutMs?: number | undefined;
 }
 
 export interface BackgroundResponse {

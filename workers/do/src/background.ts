@@ -4,17 +4,19 @@ import { decodeAnswer } from "../../../sdk/src/answer.ts";
 import type { ExecutionAnswer } from "../../../sdk/src/types.ts";
 import { readText } from "../../core-services/gateway/egress/body.ts";
 import { guardedRequest } from "../../core-services/gateway/egress/guarded-request.ts";
-import type { BackgroundProps, BackgroundRequest, BackgroundResponse, Sponsor } from "../../core-services/shared/background.ts";
+import type { BackgroundProps, BackgroundRequest, BackgroundResponse } from "../../core-services/shared/background.ts";
 import { newId } from "../../core-services/shared/ids.ts";
-import { heldByCode } from "./actor.ts";
 import { RealmAuthenticator } from "./authenticate.ts";
-import { isServiceName, type Authority } from "./capabilities.ts";
+import { isServiceName } from "./capabilities.ts";
 import { DoError } from "./errors.ts";
 import { wayOutOfTenant } from "./executor/network.ts";
 import { Session } from "./session.ts";
 
+export { sponsorOf } from "./sponsor.ts";
+
 /** Of the answer to a request of work that is done later. */
 const MAX_BACKGROUND_RESPONSE_BYTES = 1_048_576;
+const BACKGROUND_TIMEOUT_MS = 30_000;
 
 /**
  * Work that is done later, on behalf of whom its props name. It is reached through `ctx.exports` of do's own classes
@@ -35,7 +37,13 @@ export class Background extends WorkerEntrypoint<Cloudflare.Env, BackgroundProps
     return Session.invoke(await this.#session(), service, method, params);
   }
 
-  async request({ url, method, headers, body, timeoutMs }: BackgroundRequest): Promise<BackgroundResponse> {
+  async request({
+    url,
+    method = "GET",
+    headers = {},
+    body = "",
+    timeoutMs = BACKGROUND_TIMEOUT_MS,
+  }: BackgroundRequest): Promise<BackgroundResponse> {
     // Whose credential is gone asks for nothing any more.
     await this.#session();
     const way = await wayOutOfTenant(this.env, this.ctx.props.sponsor.principal.tenant);
@@ -43,7 +51,7 @@ export class Background extends WorkerEntrypoint<Cloudflare.Env, BackgroundProps
       url,
       method,
       headers: new Headers({ ...headers }),
-      body: body === undefined ? undefined : new TextEncoder().encode(body),
+      body: body === "" ? undefined : new TextEncoder().encode(body),
       redirect: "manual",
       maxBytes: MAX_BACKGROUND_RESPONSE_BYTES,
       signal: AbortSignal.timeout(timeoutMs),
@@ -73,26 +81,4 @@ export class Background extends WorkerEntrypoint<Cloudflare.Env, BackgroundProps
       sponsor,
     );
   }
-}
-
-/**
- * On whose behalf work is done that this authority asks for: never more than it holds now, and nothing once what it
- * stands on (key, user) is gone. A key that is rotated goes on as its successor.
- */
-export function sponsorOf({ principal, policy, services, via }: Authority): Sponsor {
-  if (principal.kind === "anonymous")
-    throw new DoError("PERMISSION_DENIED", "Cannot leave work to be done later: nobody would answer for it", { reason: "NO_SPONSOR" });
-  return {
-    principal,
-    source: sourceOf(principal.kind, principal.id, via.credential !== undefined),
-    scopes: via.isGuest ? heldByCode(policy, services) : [...policy.scopes],
-    isGuest: via.isGuest,
-  };
-}
-
-/** A session or token ends sooner than what it was made for: the user or key behind it counts. */
-function sourceOf(kind: string, id: string, isByCredential: boolean): string | undefined {
-  if (kind === "root") return "root";
-  const isOurs = id.startsWith("key_") || id.startsWith("usr_");
-  return isByCredential && isOurs ? id : undefined;
 }

@@ -12,6 +12,7 @@ import { dbDefinition } from "../../core-services/db/schema.ts";
 import { dbService } from "../../core-services/db/service.ts";
 import type { gatewayDefinition } from "../../core-services/gateway/schema.ts";
 import { gatewayService } from "../../core-services/gateway/service.ts";
+import { routedTenantsOf } from "../../core-services/gateway/routes/routed-tenants.ts";
 import { trafficOf } from "../../core-services/gateway/traffic.ts";
 import { SERVICE_DEFINITIONS } from "../../core-services/services.ts";
 import { newId } from "../../core-services/shared/ids.ts";
@@ -31,6 +32,7 @@ import { issuerOf } from "./authenticate-jwt.ts";
 import { DoError, nearest, publicError } from "./errors.ts";
 import { allows, policy as policyOf, whoAmI, type Policy } from "./policy.ts";
 import type { Principal } from "./principal.ts";
+import { sponsorOf } from "./sponsor.ts";
 
 /** What is known of a call before it runs. */
 export interface MeteredCall {
@@ -174,10 +176,13 @@ function authServiceOf(env: Cloudflare.Env, authority: Authority): Implementatio
   });
 }
 
-function gatewayServiceOf(env: Cloudflare.Env, { principal, via }: Authority): Implementation<typeof gatewayDefinition> {
+function gatewayServiceOf(env: Cloudflare.Env, authority: Authority): Implementation<typeof gatewayDefinition> {
+  const { principal, via } = authority;
   return gatewayService({
     traffic: trafficOf(env, principal.tenant),
-    caller: { id: principal.id, isGuest: via.isGuest },
+    routedTenants: routedTenantsOf(env),
+    caller: { id: principal.id, isGuest: via.isGuest, tenant: principal.tenant },
+    sponsor: () => sponsorOf(authority),
     loopbackOrigins: configOf(env.DO_CONFIG).loopbackOrigins,
     nowMs: Date.now,
   });

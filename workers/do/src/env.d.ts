@@ -2,7 +2,15 @@
 declare namespace Cloudflare {
   interface GlobalProps {
     mainModule: typeof import("./index.ts");
-    durableNamespaces: "Accounts" | "AuthorizationServer" | "Database" | "Executions" | "Realm" | "SqlDatabase" | "Traffic";
+    durableNamespaces:
+      | "Accounts"
+      | "AuthorizationServer"
+      | "Database"
+      | "Executions"
+      | "Realm"
+      | "RoutedTenants"
+      | "SqlDatabase"
+      | "Traffic";
   }
   interface Env {
     LOADER: WorkerLoader;
@@ -12,6 +20,7 @@ declare namespace Cloudflare {
     REALM: DurableObjectNamespace<import("../../core-services/auth/realm.ts").Realm>;
     SQL_DATABASE: DurableObjectNamespace<import("../../core-services/db/sql-database.ts").SqlDatabase>;
     EXECUTIONS: DurableObjectNamespace<import("./executions/executions.ts").Executions>;
+    ROUTED_TENANTS: DurableObjectNamespace<import("../../core-services/gateway/routes/routed-tenants.ts").RoutedTenants>;
     TRAFFIC: DurableObjectNamespace<import("../../core-services/gateway/traffic.ts").Traffic>;
     /** The way out, to public addresses only; code reaches it through the rules of its tenant (executor/network.ts). */
     EGRESS: Fetcher;

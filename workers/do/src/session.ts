@@ -139,6 +139,15 @@ export class Session extends Services {
     await session.#standing.renew();
   }
 
+  /** For the routes of tenants, which answer in the place of do's own. */
+  static depsOf(session: Session): SessionDeps {
+    return session.#deps;
+  }
+
+  static authorityOf(session: Session): Authority {
+    return session.#standing.counted();
+  }
+
   static principalOf(session: Session): Principal {
     return session.#standing.principal;
   }

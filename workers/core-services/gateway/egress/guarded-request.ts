@@ -28,6 +28,8 @@ export interface Outgoing {
   /** Of the body of the answer; what is longer breaks off. */
   readonly maxBytes: number;
   readonly signal: AbortSignal;
+  /** What do itself says, which the sender could not. */
+  readonly says?: Readonly<Record<string, string>>;
 }
 
 export interface Incoming {
@@ -60,7 +62,12 @@ export async function guardedRequest(way: WayOut, sent: Outgoing): Promise<Incom
     const decision = decide(way.rules, { url, method, headers }, way.loopbackOrigins);
     if (decision.kind === "denied") throw egressDenied(url, decision.reason, decision.why);
     if (decision.kind === "answered") return canned(url, hops > 0, decision.answer);
-    const response = await exchange(way, url, { method, headers: merged(headers, decision.inject), body, signal: sent.signal });
+    const response = await exchange(way, url, {
+      method,
+      headers: merged(headers, { ...sent.says, ...decision.inject }),
+      body,
+      signal: sent.signal,
+    });
     const location = REDIRECTS.has(response.status) && sent.redirect === "follow" ? response.headers.get("location") : null;
     if (location === null) {
       return {
@@ -129,6 +136,8 @@ function merged(headers: Headers, inject: Readonly<Record<string, string>>): Hea
   for (const [name, value] of Object.entries(inject)) all.set(name, value);
   // Of all that asks through do, a place can tell that it was do; who it was, it is not told.
   if (!all.has("user-agent")) all.set("user-agent", "do");
+  // RFC 8586: a request that comes back to do is known by it.
+  if (!all.has("cdn-loop")) all.set("cdn-loop", "do");
   return all;
 }
 

@@ -14,7 +14,17 @@ export const HOP_BY_HOP: readonly string[] = [
 ];
 
 /** What would say something of the sender that is for others to say. */
-const SAID_BY_OTHERS = ["host", "via", "forwarded", "x-real-ip", "true-client-ip", "x-do-peer", "x-do-request-id", "x-do-scheme"];
+const SAID_BY_OTHERS = [
+  "host",
+  "via",
+  "forwarded",
+  "x-real-ip",
+  "true-client-ip",
+  "x-do-peer",
+  "x-do-request-id",
+  "x-do-scheme",
+  "cdn-loop",
+];
 
 /** Headers that no rule sets. */
 export const FIXED_HEADERS: ReadonlySet<string> = new Set([...HOP_BY_HOP, ...SAID_BY_OTHERS]);
@@ -26,7 +36,7 @@ const CREDENTIALS = ["authorization", "cookie", "proxy-authorization"];
 export function outgoing(sent: Headers): Headers {
   const headers = new Headers(sent);
   for (const name of dropped(sent)) headers.delete(name);
-  for (const name of sent.keys()) if (/^(?:cf-|x-forwarded-|sec-|x-do-)/.test(name)) headers.delete(name);
+  for (const name of sent.keys()) if (/^(?:cf-|x-forwarded-|sec-|(?:x-)?do-)/.test(name)) headers.delete(name);
   return headers;
 }
 

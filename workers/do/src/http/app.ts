@@ -4,6 +4,7 @@ import { Session } from "../session.ts";
 import type { HttpEnv } from "./env.ts";
 import { HttpError, problem } from "./problem.ts";
 import { rateFields } from "./rate.ts";
+import { answerRouted, placeOf } from "./routed.ts";
 import { about } from "./routes/about.ts";
 import { d1 } from "./routes/d1.ts";
 import { db } from "./routes/db.ts";
@@ -80,7 +81,8 @@ app.onError((error, c) => problem(error, c.env.requestId));
 /** Answers a request. `session` is whom the binding speaks for; a credential in the request comes first. */
 export async function handle(request: Request, session: Session): Promise<Response> {
   const requestId = Session.requestIdOf(session);
-  const answer = await app.fetch(request, { session, requestId });
+  const place = placeOf(request, session);
+  const answer = place ? await answerRouted(request, session, place) : await app.fetch(request, { session, requestId });
   if (answer.webSocket) return answer;
   const response = new Response(answer.body, answer);
   challenge(response.headers, answer.status, session, new URL(request.url).pathname);

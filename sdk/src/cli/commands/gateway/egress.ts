@@ -1,11 +1,11 @@
-import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
 import type { EgressRules } from "../../../gateway.ts";
 import type { Act } from "../../act.ts";
-import { EXIT, UsageError } from "../../exit.ts";
+import { EXIT } from "../../exit.ts";
 import { printable } from "../../output/printable.ts";
 import { jsonToStdout, toStdout } from "../../output/write.ts";
 import { configuredSession } from "../../server.ts";
+import { jsonFrom } from "./json-from.ts";
 
 /** `doer egress ...` */
 export function addEgress(program: Command, act: Act): void {
@@ -51,24 +51,6 @@ export function addEgress(program: Command, act: Act): void {
     );
 }
 
-/** What the file holds; the server says what is wrong with it. */
 async function rulesOf(text: string): Promise<EgressRules> {
-  if (text === "allow-all" || text === "deny-all") return text;
-  let json: string;
-  try {
-    json = text === "-" ? await readAllOf(process.stdin) : await readFile(text, "utf8");
-  } catch {
-    throw new UsageError(`cannot read ${text}`);
-  }
-  try {
-    return JSON.parse(json) as EgressRules;
-  } catch {
-    throw new UsageError(`${text} is not JSON`);
-  }
-}
-
-async function readAllOf(stream: AsyncIterable<Buffer>): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(chunk);
-  return Buffer.concat(chunks).toString("utf8");
+  return text === "allow-all" || text === "deny-all" ? text : ((await jsonFrom(text)) as EgressRules);
 }
