@@ -8,6 +8,7 @@ const DURABLE_OBJECTS = [
   { binding: "ACCOUNTS", className: "Accounts", uniqueKey: "do-accounts" },
   { binding: "OAUTH", className: "AuthorizationServer", uniqueKey: "do-oauth" },
   { binding: "REALM", className: "Realm", uniqueKey: "do-realm" },
+  { binding: "RESPONSE_CACHE", className: "ResponseCache", uniqueKey: "do-response-cache" },
   { binding: "ROUTED_TENANTS", className: "RoutedTenants", uniqueKey: "do-routed-tenants" },
   { binding: "TRAFFIC", className: "Traffic", uniqueKey: "do-traffic" },
 ];

@@ -24,6 +24,7 @@ const FRONT_OBJECTS = [
   { binding: "ACCOUNTS", className: "Accounts", uniqueKey: "do-accounts" },
   { binding: "OAUTH", className: "AuthorizationServer", uniqueKey: "do-oauth" },
   { binding: "REALM", className: "Realm", uniqueKey: "do-realm" },
+  { binding: "RESPONSE_CACHE", className: "ResponseCache", uniqueKey: "do-response-cache" },
   { binding: "ROUTED_TENANTS", className: "RoutedTenants", uniqueKey: "do-routed-tenants" },
   { binding: "TRAFFIC", className: "Traffic", uniqueKey: "do-traffic" },
 ];

@@ -60,6 +60,8 @@ export interface RouteSpec {
   /** Requests to the target at a time; default 100. */
   concurrent?: number | undefined;
   fallback?: StaticTarget | { target: UpstreamTarget | FunctionTarget } | undefined;
+  /** Answers are kept as RFC 9111 allows it; `ttlSeconds` for those that say nothing of it. */
+  cache?: { ttlSeconds?: number | undefined; staleIfErrorSeconds?: number | undefined; tags?: string[] | undefined } | undefined;
   /** Callers see JSON and nothing else. */
   json?: "required" | undefined;
 }
@@ -98,6 +100,13 @@ export interface GatewayRoutes {
   listRoutes(): Promise<{ items: RouteInfo[] }>;
   deleteRoute(name: string, options?: { idempotencyKey?: string | undefined }): Promise<{ deleted: boolean }>;
   match(request: { url: string; method?: string | undefined; headers?: Record<string, string> | undefined }): Promise<RouteMatched>;
+  /** Forgets kept answers: by one of the four. */
+  purge(what: {
+    tags?: string[] | undefined;
+    routes?: string[] | undefined;
+    urls?: string[] | undefined;
+    all?: true | undefined;
+  }): Promise<{ purged: number }>;
   listCircuits(): Promise<{ items: CircuitInfo[] }>;
   closeCircuit(target: string): Promise<{ closed: boolean }>;
   /** Takes `cost` (1) from a rate that is counted by `key`. */

@@ -22,6 +22,8 @@ export interface MatchAsked {
 export interface MatchFound {
   /** Undefined: none. */
   readonly found: { readonly stored: StoredRoute; readonly groups: Readonly<Record<string, string>> } | undefined;
+  /** Whether any route of the tenant keeps answers. */
+  readonly isCached: boolean;
   /** Of the routes that there would be for another method. */
   readonly allowed: readonly string[];
 }
@@ -69,8 +71,9 @@ export class Traffic extends DurableObject {
     const request = { ...asked, headers: headersOf(headers) };
     const matched = this.#routes.table.match(request);
     const stored = matched && this.#routes.get(matched.route.name);
-    if (!matched || !stored) return { found: undefined, allowed: this.#routes.table.allowed(request) };
-    return { found: { stored, groups: matched.groups }, allowed: [] };
+    const { isCached } = this.#routes.table;
+    if (!matched || !stored) return { found: undefined, isCached, allowed: this.#routes.table.allowed(request) };
+    return { found: { stored, groups: matched.groups }, isCached, allowed: [] };
   }
   explain({ headers, ...asked }: MatchAsked): { route: string; because: string }[] {
     return this.#routes.table.explain({ ...asked, headers: headersOf(headers) });

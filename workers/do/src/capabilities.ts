@@ -12,6 +12,7 @@ import { dbDefinition } from "../../core-services/db/schema.ts";
 import { dbService } from "../../core-services/db/service.ts";
 import type { gatewayDefinition } from "../../core-services/gateway/schema.ts";
 import { gatewayService } from "../../core-services/gateway/service.ts";
+import { responseCacheOf } from "../../core-services/gateway/cache/response-cache.ts";
 import { routedTenantsOf } from "../../core-services/gateway/routes/routed-tenants.ts";
 import { trafficOf } from "../../core-services/gateway/traffic.ts";
 import { SERVICE_DEFINITIONS } from "../../core-services/services.ts";
@@ -180,6 +181,7 @@ function gatewayServiceOf(env: Cloudflare.Env, authority: Authority): Implementa
   const { principal, via } = authority;
   return gatewayService({
     traffic: trafficOf(env, principal.tenant),
+    cache: responseCacheOf(env, principal.tenant),
     routedTenants: routedTenantsOf(env),
     caller: { id: principal.id, isGuest: via.isGuest, tenant: principal.tenant },
     sponsor: () => sponsorOf(authority),

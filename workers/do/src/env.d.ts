@@ -8,6 +8,7 @@ declare namespace Cloudflare {
       | "Database"
       | "Executions"
       | "Realm"
+      | "ResponseCache"
       | "RoutedTenants"
       | "SqlDatabase"
       | "Traffic";
@@ -20,6 +21,7 @@ declare namespace Cloudflare {
     REALM: DurableObjectNamespace<import("../../core-services/auth/realm.ts").Realm>;
     SQL_DATABASE: DurableObjectNamespace<import("../../core-services/db/sql-database.ts").SqlDatabase>;
     EXECUTIONS: DurableObjectNamespace<import("./executions/executions.ts").Executions>;
+    RESPONSE_CACHE: DurableObjectNamespace<import("../../core-services/gateway/cache/response-cache.ts").ResponseCache>;
     ROUTED_TENANTS: DurableObjectNamespace<import("../../core-services/gateway/routes/routed-tenants.ts").RoutedTenants>;
     TRAFFIC: DurableObjectNamespace<import("../../core-services/gateway/traffic.ts").Traffic>;
     /** The way out, to public addresses only; code reaches it through the rules of its tenant (executor/network.ts). */

@@ -1,6 +1,6 @@
 import { DoError } from "../../../../sdk/src/errors.ts";
 import { bounded, readAll } from "../egress/body.ts";
-import { hasNoBody } from "./targets.ts";
+import { hasNoBody, type RoutedRequest } from "./targets.ts";
 
 /** Of an answer on a route that must be JSON: it is read whole before any of it is passed on. */
 const MAX_JSON_BYTES = 8 * 1024 * 1024;
@@ -10,7 +10,9 @@ const MAX_JSON_BYTES = 8 * 1024 * 1024;
  * is thrown, so that the caller gets a fallback or a problem instead.
  * @throws DoError UPSTREAM `NOT_JSON`, TIMEOUT, TOO_LARGE
  */
-export async function mustBeJson(response: Response, method: string, signal: AbortSignal): Promise<Response> {
+export async function mustBeJson(response: Response, { method, headers: asked }: RoutedRequest, signal: AbortSignal): Promise<Response> {
+  // Who asked whether it has changed has JSON.
+  if (response.status === 304 && (asked.has("if-none-match") || asked.has("if-modified-since"))) return response;
   const type = response.headers.get("content-type") ?? "";
   if (!/^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(type)) {
     await response.body?.cancel();

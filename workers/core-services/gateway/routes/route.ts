@@ -110,6 +110,19 @@ export const RouteSpec = z.strictObject({
   concurrent: z.int().min(1).max(1_000).optional(),
   /** What is answered instead of a failure. */
   fallback: z.union([StaticTarget, z.strictObject({ target: z.union([UpstreamTarget, FunctionTarget]) })]).optional(),
+  /** Answers are kept and answered again, as RFC 9111 allows it. */
+  cache: z
+    .strictObject({
+      /** For answers that do not say how long they are fresh. */
+      ttlSeconds: z.int().min(1).max(31_536_000).optional(),
+      /** How long after that an answer may stand in for a failure, where it does not say so. */
+      staleIfErrorSeconds: z.int().min(1).max(31_536_000).optional(),
+      tags: z
+        .array(z.string().regex(/^[\x21-\x2b\x2d-\x7e]{1,128}$/, "must be printable, without space and comma"))
+        .max(16)
+        .optional(),
+    })
+    .optional(),
   /** Callers see JSON and nothing else, whatever the target does. */
   json: z.literal("required").optional(),
 });

@@ -1,6 +1,8 @@
 import { DoError, STATUS_BY_CODE, toDoError, type ErrorCode } from "../../../../sdk/src/errors.ts";
 import type { Remote } from "../../auth/remote.ts";
 import type { Traffic } from "../traffic.ts";
+import type { ResponseCache } from "../cache/response-cache.ts";
+import { throughCache, type FromCache } from "../cache/through-cache.ts";
 import { changed } from "./changes.ts";
 import { mustBeJson } from "./json-answer.ts";
 import { DEFAULT_TIMEOUT_MS, targetName, type Route, type RouteTarget } from "./route.ts";
@@ -11,6 +13,8 @@ import { staticAnswer, targetOf, type RoutedRequest, type Targets } from "./targ
 export interface RunDeps {
   readonly traffic: Remote<Traffic>;
   readonly targets: Targets;
+  /** Undefined: no route of the tenant keeps answers. */
+  readonly cache: Remote<ResponseCache> | undefined;
   readonly nowMs: () => number;
   readonly random: () => number;
   readonly waitUntil: (work: Promise<unknown>) => void;
@@ -45,14 +49,58 @@ type Outcome = { readonly response: Response; readonly error: DoError | undefine
 export async function runRoute(deps: RunDeps, routed: Routed): Promise<Response> {
   const { route, request } = routed;
   const asked: Asked = { ...routed, target: targetOf(route.target, request) };
-  const { outcome, attempts } = await tryTarget(deps, asked, deps.nowMs() + (route.timeoutMs ?? DEFAULT_TIMEOUT_MS));
-  const failure = failureOf(outcome);
+  const tried: Tried = { outcome: undefined, attempts: 0 };
+  const kept = await fromCache(deps, asked, tried).catch((error: unknown) => {
+    throw error instanceof DoError ? named(error, asked) : error;
+  });
+  const { outcome, attempts } = tried;
+  if (kept.response) return marked(kept.response, asked, { attempts, cache: kept.status });
+  const failure = outcome && failureOf(outcome);
+  if (kept.stale && failure !== undefined) {
+    await outcome?.response.body?.cancel();
+    return marked(kept.stale, asked, { attempts, fallback: failure, cache: kept.status });
+  }
   if (failure !== undefined && route.fallback) {
-    await outcome.response.body?.cancel();
+    await outcome?.response.body?.cancel();
     return marked(await fallback(deps, asked, route.fallback), asked, { attempts, fallback: failure });
   }
-  if (outcome.error) throw named(outcome.error, asked);
+  if (outcome?.error) throw named(outcome.error, asked);
+  if (!outcome) throw new DoError("INTERNAL", "The target of a route was not asked");
   return marked(outcome.response, asked, { attempts });
+}
+
+/** What came of asking the target, if it was asked. */
+interface Tried {
+  outcome: Outcome | undefined;
+  attempts: number;
+}
+
+/** The answer by way of what is kept. @returns no response when the target failed; `tried` says how */
+async function fromCache(deps: RunDeps, asked: Asked, tried: Tried): Promise<Omit<FromCache, "status"> & { status?: string }> {
+  const { route, request } = asked;
+  const ask = async (sent: RoutedRequest) => {
+    const untilMs = deps.nowMs() + (route.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+    const { outcome, attempts } = await tryTarget(deps, { ...asked, request: sent }, untilMs);
+    Object.assign(tried, { outcome, attempts });
+    return outcome.error || failureOf(outcome) !== undefined ? undefined : outcome.response;
+  };
+  const url = request.url.href;
+  if (!deps.cache || !route.cache || "response" in asked.target) {
+    const response = await ask(request);
+    await forgetChanged(deps, request, response);
+    return { response, stale: undefined };
+  }
+  const isAuthorized = route.auth !== "none" || request.headers.has("authorization");
+  const through = { request, key: { url, route: route.name }, options: route.cache, isAuthorized, ask };
+  const kept = await throughCache({ ...deps, cache: deps.cache }, through);
+  await forgetChanged(deps, request, kept.response);
+  return kept;
+}
+
+/** What is kept of a URL is not what it was when something that may change it went well (RFC 9111, section 4.4). */
+async function forgetChanged({ cache }: RunDeps, { method, url }: RoutedRequest, response: Response | undefined): Promise<void> {
+  const isUnsafe = method !== "GET" && method !== "HEAD" && method !== "OPTIONS";
+  if (cache && isUnsafe && response && response.status < 400) await cache.purge({ by: "urls", of: [url.href] });
 }
 
 /** One try after the other, as long as it is safe, allowed and in time. */
@@ -100,7 +148,7 @@ async function tryOnce(deps: RunDeps, asked: Asked, { isRetry, untilMs, tryMs }:
   let outcome: Outcome;
   try {
     const response = await targets.send(target, { ...asked, signal: timeout.signal });
-    outcome = { response: route.json ? await mustBeJson(response, asked.request.method, timeout.signal) : response, error: undefined };
+    outcome = { response: route.json ? await mustBeJson(response, asked.request, timeout.signal) : response, error: undefined };
   } catch (error) {
     outcome = failed(asDoError(error));
   } finally {
@@ -176,16 +224,18 @@ function named(error: DoError, { route, target }: Asked): DoError {
 interface Marks {
   readonly attempts: number;
   readonly fallback?: string;
+  readonly cache?: string | undefined;
 }
 
 /** The answer, with the headers that say what happened. */
-function marked(response: Response, { route, target }: Asked, { attempts, fallback: because }: Marks): Response {
+function marked(response: Response, { route, target }: Asked, { attempts, fallback: because, cache }: Marks): Response {
   const headers = changed(response.headers, route.transform?.response);
   for (const name of headersOfDo(headers)) headers.delete(name);
   headers.set("do-route", route.name);
   headers.set("do-target", targetName(target));
   if (attempts > 1) headers.set("do-attempts", String(attempts));
   if (because !== undefined) headers.set("do-fallback", because);
+  if (cache !== undefined) headers.append("cache-status", cache);
   return new Response(response.body, { status: response.status, headers });
 }
 

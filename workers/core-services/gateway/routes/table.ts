@@ -29,6 +29,11 @@ export class RouteTable {
     this.#entries = routes.toSorted(compare).map((route) => ({ route, pattern: new URLPattern({ pathname: route.match.path }) }));
   }
 
+  /** Whether any of them keeps answers. */
+  get isCached(): boolean {
+    return this.#entries.some(({ route }) => route.cache !== undefined);
+  }
+
   match(asked: Asked): Matched | undefined {
     if (asked.path.length > MAX_PATH_CHARACTERS) return undefined;
     for (const entry of this.#entries) {

@@ -84,6 +84,28 @@ export const routeMethods = {
     }),
     resource: () => "routes/*",
   }),
+  purge: defineMethod({
+    summary: "Forgets kept answers: by tags, routes or URLs, or all",
+    access: "write",
+    params: [
+      [
+        "what",
+        z
+          .strictObject({
+            tags: z.array(z.string().max(128)).max(100).optional(),
+            routes: z.array(RouteName).max(100).optional(),
+            urls: z.array(z.string().max(16_384)).max(100).optional(),
+            all: z.literal(true).optional(),
+          })
+          .refine(
+            (what) => Object.values(what).filter((member) => member !== undefined).length === 1,
+            "must have one of tags, routes, urls and all",
+          ),
+      ],
+    ],
+    result: z.object({ purged: z.int() }),
+    resource: () => "cache",
+  }),
   listCircuits: defineMethod({
     summary: "How the targets of the tenant fare",
     access: "read",

@@ -1,6 +1,7 @@
 import { DoError } from "../../../../sdk/src/errors.ts";
 import type { Implementation } from "../../shared/method.ts";
 import { onceKey } from "../../shared/once.ts";
+import type { Purge } from "../cache/response-cache.ts";
 import { mayReach } from "../egress/decide.ts";
 import { targetName, type RouteSpec, type RouteTarget } from "../routes/route.ts";
 import type { StoredRoute } from "../routes/route-store.ts";
@@ -11,7 +12,7 @@ import type { GatewayDeps } from "./deps.ts";
 
 type RouteMethods = Pick<Implementation<typeof gatewayDefinition>, keyof typeof routeMethods>;
 
-export function routeService({ traffic, routedTenants, caller, sponsor, loopbackOrigins, nowMs }: GatewayDeps): RouteMethods {
+export function routeService({ traffic, cache, routedTenants, caller, sponsor, loopbackOrigins, nowMs }: GatewayDeps): RouteMethods {
   const key = (idempotencyKey: string | undefined, method: string, body: unknown) => onceKey(idempotencyKey, method, body, caller.id);
 
   /** An upstream that no rule lets it reach would fail at each request: that is said now. */
@@ -39,6 +40,8 @@ export function routeService({ traffic, routedTenants, caller, sponsor, loopback
       if (route.fallback && "target" in route.fallback) await checkTarget(route.fallback.target, route.match.path, "fallback.target");
       await routedTenants.add(caller.tenant);
       const { created } = await traffic.setRoute(name, route, sponsor(), key(options?.idempotencyKey, "setRoute", [name, route]), nowMs());
+      // What was kept came by the route as it was.
+      if (!created) await cache.purge({ by: "routes", of: [name] });
       return { name, created };
     },
     getRoute: async (name) => {
@@ -46,7 +49,11 @@ export function routeService({ traffic, routedTenants, caller, sponsor, loopback
       return stored ? info(stored) : null;
     },
     listRoutes: async () => ({ items: (await traffic.listRoutes()).map(info) }),
-    deleteRoute: (name, options) => traffic.deleteRoute(name, key(options?.idempotencyKey, "deleteRoute", [name]), nowMs()),
+    deleteRoute: async (name, options) => {
+      const answer = await traffic.deleteRoute(name, key(options?.idempotencyKey, "deleteRoute", [name]), nowMs());
+      if (answer.deleted) await cache.purge({ by: "routes", of: [name] });
+      return answer;
+    },
     match: async ({ url: text, method = "GET", headers = {} }) => {
       if (!URL.canParse(text)) throw new DoError("INVALID_ARGUMENT", "Cannot match the URL: it does not parse");
       const url = new URL(text);
@@ -57,6 +64,7 @@ export function routeService({ traffic, routedTenants, caller, sponsor, loopback
       const { stored, groups } = found;
       return { route: stored.route.name, target: targetName(stored.route.target), groups: { ...groups }, why };
     },
+    purge: async (what) => ({ purged: await cache.purge(purgeOf(what)) }),
     listCircuits: async () => ({ items: await traffic.circuits(nowMs()) }),
     closeCircuit: async (target) => ({ closed: await traffic.closeCircuit(target) }),
     limit: async (name, { limit, windowMs, cost = 1 }) => {
@@ -70,6 +78,14 @@ export function routeService({ traffic, routedTenants, caller, sponsor, loopback
 
 function info({ route: { name, ...route }, createdMs, updatedMs }: StoredRoute) {
   return { name, route, target: targetName(route.target), createdAt: iso(createdMs), updatedAt: iso(updatedMs) };
+}
+
+/** URLs are spelled as they are kept. */
+function purgeOf({ tags, routes, urls }: Parameters<RouteMethods["purge"]>[0]): Purge {
+  if (tags) return { by: "tags", of: tags };
+  if (routes) return { by: "routes", of: routes };
+  if (urls) return { by: "urls", of: urls.map((url) => (URL.canParse(url) ? new URL(url).href : url)) };
+  return { by: "all" };
 }
 
 /** What the shape alone does not say. */

@@ -2,6 +2,7 @@ import { exports } from "cloudflare:workers";
 import { decodeJwt } from "jose";
 import { configOf } from "../../../core-services/auth/config.ts";
 import { looksLikeJwt } from "../../../core-services/auth/jwt/shape.ts";
+import { responseCacheOf } from "../../../core-services/gateway/cache/response-cache.ts";
 import { changed } from "../../../core-services/gateway/routes/changes.ts";
 import { isAmbiguous } from "../../../core-services/gateway/routes/pattern.ts";
 import { routedPlace, type RoutedPlace } from "../../../core-services/gateway/routes/place.ts";
@@ -74,7 +75,8 @@ async function routed(request: Request, session: Session, { tenant, path, isOwnH
   const routedRequest = await toRouted(request, session, route, caller);
   const background = backgroundOf({ exports }, { sponsor: stored.sponsor, cause: { kind: "route", name: route.name } });
   const targets = new TenantTargets(() => wayOutOfTenant(env, tenant), background);
-  const deps = { traffic, targets, nowMs: now, random: Math.random, waitUntil };
+  const cache = matched.isCached ? responseCacheOf(env, tenant) : undefined;
+  const deps = { traffic, targets, cache, nowMs: now, random: Math.random, waitUntil };
   const answer = await runRoute(deps, { route, groups, request: routedRequest });
   for (const [name, value] of rate ? rateFields([rate]) : []) answer.headers.set(name, value);
   return answer;

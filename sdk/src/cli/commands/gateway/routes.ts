@@ -77,6 +77,22 @@ export function addRoutes(program: Command, act: Act): void {
         return EXIT.ok;
       }),
     );
+  routes
+    .command("purge")
+    .description("forget kept answers: of all routes, or by one of the options")
+    .option("--tag <tag...>", "those that have one of the tags")
+    .option("--route <name...>", "those of the routes")
+    .option("--url <url...>", "those of the URLs")
+    .action(
+      act(async (globals, _args, { tag, route, url }) => {
+        const given = Object.entries({ tags: tag, routes: route, urls: url }).filter(([, value]) => value !== undefined);
+        const what = given.length === 0 ? { all: true as const } : Object.fromEntries(given);
+        const answer = await configuredSession(globals).gateway.purge(what);
+        if (globals.json) jsonToStdout(answer);
+        else toStdout(`forgot ${answer.purged}`);
+        return EXIT.ok;
+      }),
+    );
 }
 
 function row({ name, route, target }: RouteInfo): string[] {
