@@ -1,3 +1,4 @@
+import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
 import { RETENTION } from "../../workers/do/src/executions/schema.ts";
@@ -70,6 +71,22 @@ describe("executions", () => {
     });
     expect(await executions.cancel(id)).toEqual({ cancelled: false });
     expect((await executions.list({ state: "running" })).items).toEqual([]);
+  });
+
+  it("of a run without effect follows its answer: who asks finds it, and what cannot be recorded does not go on", async () => {
+    const tenant = newTenant();
+    const DO = bindingFor("tenant", tenant);
+    for (let i = 0; i < 20; i++) {
+      const { id } = await DO.execute({ code: "return 1" });
+      expect(await (await DO.executions).get(id)).toMatchObject({ id, outcome: "ok" });
+    }
+    const store = env.EXECUTIONS.getByName(tenant);
+    await runInDurableObject(store, (_executions, { storage }) => storage.sql.exec("ALTER TABLE executions RENAME TO away"));
+    expect(await DO.execute({ code: "return 1" })).toMatchObject({ outcome: "ok" });
+    await expect(async () => (await DO.executions).list()).rejects.toThrow();
+    await expect(async () => DO.execute({ code: "return 2" })).rejects.toThrow();
+    await runInDurableObject(store, (_executions, { storage }) => storage.sql.exec("ALTER TABLE away RENAME TO executions"));
+    expect(await DO.execute({ code: "return 3" })).toMatchObject({ outcome: "ok" });
   });
 
   it("what there is not is NOT_FOUND, what is no id too", async () => {

@@ -53,6 +53,35 @@ describe("an API key", () => {
     expect(items.map(({ object }) => object)).toEqual(["executions:read", "executions:write"]);
   });
 
+  it("that asks for a service it has not, in a call, a property or for code, is refused and noted", async () => {
+    const { auth } = admin();
+    const { key } = await auth.createApiKey("reader", ["db:read", "executions:*"]);
+    const session = await as(key);
+    const notGranted = { code: "PERMISSION_DENIED", reason: "SERVICE_NOT_GRANTED" };
+    await expect(async () => session.execute({ code: "return 1", services: ["email"] })).rejects.toMatchObject(notGranted);
+    expect(await session.execute({ code: `return env.DO.auth.whoami().catch((e) => e.reason)` })).toMatchObject({
+      result: "SERVICE_NOT_GRANTED",
+    });
+    expect(await session.execute({ code: `return db.upsert("a", "1", {}).catch((e) => e.reason)` })).toMatchObject({
+      result: "MISSING_SCOPE",
+    });
+    const { items } = await auth.listAudit({ action: "permission.denied" });
+    expect(items.map(({ object, actor }) => [object, actor.kind])).toEqual([
+      ["db:write:a", "code"],
+      ["auth", "code"],
+      ["email", "key"],
+    ]);
+  });
+
+  it("is noted when it asks for what no scope decides", async () => {
+    const { auth } = admin();
+    const { key } = await auth.createApiKey("keys", ["auth:*"]);
+    const session = await as(key);
+    await expect(async () => session.auth.createApiKey("more", ["db:*"])).rejects.toMatchObject({ reason: "BEYOND_GRANTS" });
+    const { items } = await auth.listAudit({ action: "permission.denied" });
+    expect(items.map(({ object }) => object)).toEqual(["auth.createApiKey"]);
+  });
+
   it("revoked is refused on the next request, also of a session that was open", async () => {
     const { auth } = admin();
     const { id, key } = await auth.createApiKey("short", ["db:*", "auth:*"]);

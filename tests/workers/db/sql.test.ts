@@ -101,6 +101,13 @@ describe("batch", () => {
       [[], 1, 1],
       [[{ n: 1 }], 0, 0],
     ]);
+    // Results are apart: what is done to one is not done to another.
+    const two = `db.batch([{ sql: "DELETE FROM t WHERE n = 9" }, { sql: "DELETE FROM t WHERE n = 9" }])`;
+    expect(await run(`const [a, b] = await ${two}; a.rows.push(1); a.columns.push(1); a.meta.x = 1; return b`)).toEqual({
+      columns: [],
+      rows: [],
+      meta: { rowsRead: 1, rowsWritten: 0, durationMs: expect.any(Number), truncated: false },
+    });
     expect(await run(`return db.batch([{ sql: "INSERT INTO t VALUES (2)" }, { sql: "INSERT INTO t VALUES (1)" }])`)).toMatchObject({
       code: "CONFLICT",
       reason: "CONSTRAINT",

@@ -7,6 +7,7 @@ import type { Caller } from "./documents/caller.ts";
 import type { Mutation } from "./documents/writes.ts";
 import { DB_LIMITS } from "./limits.ts";
 import type { dbDefinition } from "./schema.ts";
+import { packStatements, unpackResults } from "./sql/packed.ts";
 import { backupOf, restoreFrom } from "./streams/backup.ts";
 import { exportOf } from "./streams/export.ts";
 import { importFrom } from "./streams/import.ts";
@@ -70,13 +71,8 @@ export function dbService(database: TenantDatabase, caller: Caller, nowMs: () =>
     },
     batch: async (statements, { timeoutMs, counts = false, idempotencyKey } = {}) => {
       const once = onceKey(idempotencyKey, "batch", [statements, counts], caller.id);
-      return database.tables.batch({
-        statements: statements.map(({ sql, params = [] }) => ({ sql, params })),
-        counts,
-        timeoutMs,
-        nowMs: nowMs(),
-        once,
-      });
+      const packed = packStatements(statements);
+      return unpackResults(await database.tables.batch({ statements: packed, counts, timeoutMs, nowMs: nowMs(), once }));
     },
     explain: (sql, params = []) => database.tables.explain({ sql, params }),
     migrate: async (migrations) =>

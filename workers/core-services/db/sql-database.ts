@@ -1,8 +1,8 @@
 import { DurableObject } from "cloudflare:workers";
 import { DoError } from "../../../sdk/src/errors.ts";
 import { isAutomatic, type OnceKey } from "../shared/once.ts";
-import type { SqlValue } from "./sql/cells.ts";
 import { dumpOf, undump, type SqlLine } from "./sql/dump.ts";
+import { packResults, unpackStatements, type PackedResults, type PackedStatements } from "./sql/packed.ts";
 import { onceKept } from "./sql/keep.ts";
 import { asSqlError, resultBudget, Runner, type Mode, type Query, type QueryResult } from "./sql/run.ts";
 import { linesOfPieces } from "./streams/lines.ts";
@@ -18,7 +18,7 @@ export interface QueryCall extends Query {
 }
 
 export interface BatchCall {
-  statements: { sql: string; params?: SqlValue[] | undefined }[];
+  statements: PackedStatements;
   counts: boolean;
   timeoutMs?: number | undefined;
   nowMs: number;
@@ -76,11 +76,11 @@ export class SqlDatabase extends DurableObject {
   }
 
   /** All statements, or none of them. @throws DoError with `details.statement`, which of them it was, from 0 */
-  batch({ statements, counts, nowMs, once }: BatchCall): QueryResult[] {
-    const checked = statements.map(({ sql }, i) => at(i, () => this.#runner.check(sql)));
+  batch({ statements, counts, nowMs, once }: BatchCall): PackedResults {
+    const checked = unpackStatements(statements).map(({ sql, params }, i) => ({ params, statement: at(i, () => this.#runner.check(sql)) }));
     const options = { counts, budget: resultBudget() };
     return this.#transaction(once, nowMs, () =>
-      checked.map((statement, i) => at(i, () => this.#runner.run(statement, statements[i]?.params ?? [], options))),
+      packResults(checked.map(({ statement, params }, i) => at(i, () => this.#runner.run(statement, params, options)))),
     );
   }
 

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { accountsOf } from "../../core-services/auth/accounts.ts";
 import { configOf } from "../../core-services/auth/config.ts";
 import { hashCredential, parseCredential, REFRESH_LABEL, SESSION_LABEL } from "../../core-services/auth/credential.ts";
@@ -77,7 +76,8 @@ export class RealmAuthenticator implements Authenticator {
   async authenticate(credential: unknown, circumstances: Circumstances, cost: number): Promise<Authenticated> {
     this.#checkConfigured();
     if (typeof credential !== "string" || credential === "" || credential.length > MAX_CREDENTIAL_CHARACTERS) throw badCredential();
-    if (this.#isRootKey(credential)) return AUTHENTICATED_ROOT;
+    const hash = hashCredential(credential);
+    if (isRootKey(hash, this.#env.DO_ROOT_KEY)) return AUTHENTICATED_ROOT;
     const { address, requestId } = circumstances;
     const asked = { address, requestId, cost };
     if (looksLikeJwt(credential)) return this.#byToken(credential, circumstances, cost);
@@ -88,7 +88,7 @@ export class RealmAuthenticator implements Authenticator {
     if (tenant === undefined) throw badCredential();
     const [kind, prefix] = parsed.label === SESSION_LABEL ? (["session", "ses"] as const) : (["key", "key"] as const);
     const id = `${prefix}_${parsed.ulid}`;
-    return this.#enter(tenant, { kind, id, hash: hashCredential(credential), ...asked }, id);
+    return this.#enter(tenant, { kind, id, hash, ...asked }, id);
   }
 
   async sponsored({ principal, source, scopes }: Sponsor, requestId: string): Promise<Authenticated> {
@@ -159,12 +159,15 @@ export class RealmAuthenticator implements Authenticator {
       retryable: false,
     });
   }
+}
 
-  /** Compares digests, so that neither length nor common beginning shows in the time it takes. */
-  #isRootKey(credential: string): boolean {
-    const digest = (text: string) => createHash("sha256").update(text).digest();
-    return crypto.subtle.timingSafeEqual(digest(credential), digest(this.#env.DO_ROOT_KEY ?? ""));
-  }
+const encoder = new TextEncoder();
+const rootKeyHash = { of: "", hash: hashCredential("") };
+
+/** Compares hashes, so that neither length nor common beginning shows in the time it takes. */
+function isRootKey(hash: string, rootKey = ""): boolean {
+  if (rootKeyHash.of !== rootKey) Object.assign(rootKeyHash, { of: rootKey, hash: hashCredential(rootKey) });
+  return crypto.subtle.timingSafeEqual(encoder.encode(hash), encoder.encode(rootKeyHash.hash));
 }
 
 /** `user:grant:secret`, as the library makes them. */

@@ -80,9 +80,24 @@ type Handler = (...args: unknown[]) => Promise<unknown>;
 
 /**
  * The one place that every call of a service crosses, from callers and from code: the method must exist, the policy
- * must grant it, the arguments must have its shape; then it runs, metered.
+ * must grant it, the arguments must have its shape; then it runs, metered. What is denied, by whatever of it, is noted.
  */
 export async function invoke(
+  env: Cloudflare.Env,
+  authority: Authority,
+  service: ServiceName,
+  method: string,
+  sent: unknown,
+): Promise<unknown> {
+  try {
+    return await invokeGranted(env, authority, service, method, sent);
+  } catch (error) {
+    await noteIfDenied(env, authority, error, `${service}.${method}`);
+    throw error;
+  }
+}
+
+async function invokeGranted(
   env: Cloudflare.Env,
   authority: Authority,
   service: ServiceName,
@@ -111,9 +126,7 @@ export async function invoke(
     // Read here: counting the call may have found out that the credential grants less than before.
     const wanted = found.open ? [] : [found.resource?.(args) ?? "*"].flat();
     const missing = wanted.find((resource) => !allows(scopes, service, access, resource));
-    if (missing !== undefined) {
-      throw await denied(env, authority, `Cannot call ${service}.${method}`, `${service}:${access}:${missing}`);
-    }
+    if (missing !== undefined) throw missingScope(`Cannot call ${service}.${method}`, `${service}:${access}:${missing}`);
     const handler = implementation(env, authority, service).get(method);
     if (!handler) throw new DoError("INTERNAL", `${service}.${method} is defined but not implemented`);
     try {
@@ -125,22 +138,23 @@ export async function invoke(
   });
 }
 
-/** The definition of a service that the authority holds and that is built; else the reason why not. */
+/** The definition of a service that the authority holds and that is built. @throws DoError */
 function openService(authority: Authority, service: ServiceName): ServiceDefinition {
-  if (!authority.services.includes(service)) {
-    throw new DoError(
-      "PERMISSION_DENIED",
-      `Cannot use ${service}: tier "${authority.policy.tier}" here grants ${listOf(authority.services)}`,
-      {
-        reason: "SERVICE_NOT_GRANTED",
-      },
-    );
-  }
   const definition = SERVICE_DEFINITIONS.get(service);
-  if (!definition || Object.keys(definition.methods).length === 0) {
-    throw new DoError("UNSUPPORTED", `${service} is not built yet`, { reason: "SERVICE_NOT_BUILT" });
-  }
+  if (!definition || !isBuilt(service) || !authority.services.includes(service)) throw notOpen(authority, service);
   return definition;
+}
+
+function isBuilt(service: ServiceName): boolean {
+  return Object.keys(SERVICE_DEFINITIONS.get(service)?.methods ?? {}).length > 0;
+}
+
+function notOpen({ services, policy: { tier } }: Authority, service: ServiceName): DoError {
+  if (services.includes(service)) return new DoError("UNSUPPORTED", `${service} is not built yet`, { reason: "SERVICE_NOT_BUILT" });
+  return new DoError("PERMISSION_DENIED", `Cannot use ${service}: tier "${tier}" here grants ${listOf(services)}`, {
+    reason: "SERVICE_NOT_GRANTED",
+    details: { service },
+  });
 }
 
 /** A Map: a method's name comes from outside, and an object has more names than its own. */
@@ -198,17 +212,32 @@ function inspected({ principal, scopes, credential }: Authenticated, { tiers }: 
 
 /** The error of who lacks a scope, which says what to ask for. */
 export async function denied(env: Cloudflare.Env, authority: Authority, what: string, scope: string): Promise<DoError> {
-  await noteDenied(env, authority, scope);
+  const error = missingScope(what, scope);
+  await noteIfDenied(env, authority, error, scope);
+  return error;
+}
+
+function missingScope(what: string, scope: string): DoError {
   return new DoError("PERMISSION_DENIED", `${what}: it needs the scope ${scope}`, { reason: "MISSING_SCOPE", details: { scope } });
 }
 
-/** A denial is worth a line in the tenant's trail. That it cannot be written does not make it less of one. */
-async function noteDenied(env: Cloudflare.Env, { principal, via }: Authority, scope: string): Promise<void> {
-  if (principal.kind === "anonymous") return;
+/**
+ * A denial is worth a line in the tenant's trail. That it cannot be written does not make it less of one.
+ * @param asked what was asked for, where the error does not name a scope or service
+ */
+export async function noteIfDenied(
+  env: Cloudflare.Env,
+  { principal, via }: Pick<Authority, "principal" | "via">,
+  error: unknown,
+  asked: string,
+): Promise<void> {
+  if (!(error instanceof DoError) || error.code !== "PERMISSION_DENIED" || principal.kind === "anonymous") return;
+  const { scope, service } = error.details ?? {};
+  const object = [scope, service].find((named) => typeof named === "string") ?? asked;
   const by = { kind: via.isGuest ? "code" : principal.kind, id: principal.id, requestId: via.requestId };
   await realmOf(env, principal.tenant)
-    .noteOften(by, "permission.denied", scope, Date.now())
-    .catch((error: unknown) => console.error(JSON.stringify({ level: "error", event: "audit", error: String(error) })));
+    .noteOften(by, "permission.denied", object, Date.now())
+    .catch((failure: unknown) => console.error(JSON.stringify({ level: "error", event: "audit", error: String(failure) })));
 }
 
 function handlers<S extends ServiceDefinition>(implemented: Implementation<S>): Map<string, Handler> {
@@ -313,9 +342,9 @@ export abstract class Services extends RpcTarget {
   }
 
   #open(name: ServiceName): RpcTarget {
-    openService(this.#authority, name);
     const Capability = CLASSES.get(name);
-    if (!Capability) throw new DoError("INTERNAL", `${name} has no capability class`);
+    // Of a service that is not granted each call is refused, and noted; of one that is not built there is nothing to call.
+    if (!Capability || !isBuilt(name)) throw notOpen(this.#authority, name);
     return new Capability((method, args) => invoke(this.#env, this.#authority, name, method, args));
   }
 }

@@ -21,6 +21,7 @@ import type { Authenticator, Circumstances } from "./authenticate.ts";
 import { denied, invoke, Services, type Authority } from "./capabilities.ts";
 import { DoError } from "./errors.ts";
 import type { Executions } from "./executions/executions.ts";
+import { allWritten } from "./executions/unwritten.ts";
 import { decodeAnswer } from "../../../sdk/src/answer.ts";
 import { execute, type ExecuteDeps, type Observer } from "./executor/execute.ts";
 import { NO_NETWORK } from "./executor/network.ts";
@@ -264,6 +265,7 @@ export class ExecutionsCapability extends RpcTarget {
       if (!allows(granted.scopes, "executions", access, "*")) {
         throw await denied(this.#env, this.#authority, "Cannot look after executions", `executions:${access}`);
       }
+      await allWritten(principal.tenant);
       return this.#env.EXECUTIONS.getByName(principal.tenant);
     });
   }

@@ -35,6 +35,7 @@ export class RealmCore {
   readonly #storage: DurableObjectStorage;
   readonly #tiers: () => Tiers;
   readonly #askTag: () => Promise<string>;
+  #settings: Map<string, string> | undefined;
 
   constructor({ storage, tenant, tiers, askTag }: RealmOptions) {
     const { sql } = storage;
@@ -95,10 +96,17 @@ export class RealmCore {
   }
 
   setting(name: string): string | undefined {
-    return this.#storage.sql.exec<{ value: string }>("SELECT value FROM settings WHERE name = ?", name).toArray()[0]?.value;
+    this.#settings ??= new Map(
+      this.#storage.sql
+        .exec<{ name: string; value: string }>("SELECT name, value FROM settings")
+        .toArray()
+        .map(({ name: key, value }) => [key, value]),
+    );
+    return this.#settings.get(name);
   }
 
   set(name: string, value: string): void {
+    this.#settings = undefined;
     this.#storage.sql.exec("INSERT OR REPLACE INTO settings VALUES (?, ?)", name, value);
   }
 
@@ -113,7 +121,15 @@ export class RealmCore {
 
   /** All of it or nothing. */
   whole<T>(write: () => T): T {
-    return this.#storage.transactionSync(write);
+    try {
+      return this.#storage.transactionSync(write);
+    } catch (error) {
+      // What was read meanwhile may be of what is undone.
+      this.keys.forget();
+      this.#settings = undefined;
+      this.changed();
+      throw error;
+    }
   }
 
   /** Once per key; an answer with a secret is given once and kept without it. */

@@ -47,6 +47,7 @@ export interface NewKey {
 
 /** So that a forgotten loop that makes keys ends. */
 const MAX_KEYS = 10_000;
+const MAX_REMEMBERED = 5_000;
 const encoder = new TextEncoder();
 const NO_HASH = "0".repeat(64);
 
@@ -54,6 +55,8 @@ const NO_HASH = "0".repeat(64);
 export class Keys {
   readonly #sql: SqlStorage;
   readonly credits: CreditStore;
+  /** Rows as they are stored: each request looks one up. Every write of this class forgets them all. */
+  readonly #rows = new Map<string, KeyRow>();
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
@@ -68,7 +71,22 @@ export class Keys {
   }
 
   row(id: string): KeyRow | undefined {
-    return this.#sql.exec<KeyRow>("SELECT * FROM keys WHERE id = ?", id).toArray()[0];
+    const remembered = this.#rows.get(id);
+    if (remembered) return remembered;
+    const row = this.#sql.exec<KeyRow>("SELECT * FROM keys WHERE id = ?", id).toArray()[0];
+    if (this.#rows.size >= MAX_REMEMBERED) this.#rows.clear();
+    if (row) this.#rows.set(id, row);
+    return row;
+  }
+
+  /** After what was written is written no more. */
+  forget(): void {
+    this.#rows.clear();
+  }
+
+  #write(statement: string, ...values: SqlStorageValue[]): SqlStorageCursor<Record<string, SqlStorageValue>> {
+    this.forget();
+    return this.#sql.exec(statement, ...values);
   }
 
   /** The newest of those that a key was rotated to, itself at first; the key itself, when all are revoked. */
@@ -96,7 +114,7 @@ export class Keys {
       credits: undefined,
     };
     const made = this.#insert(tag, newId("key", nowMs), row.lineage, copy, row.id, nowMs);
-    this.#sql.exec("UPDATE keys SET expires_ms = MIN(COALESCE(expires_ms, ?1), ?1) WHERE id = ?2", endsMs, row.id);
+    this.#write("UPDATE keys SET expires_ms = MIN(COALESCE(expires_ms, ?1), ?1) WHERE id = ?2", endsMs, row.id);
     return made;
   }
 
@@ -109,7 +127,7 @@ export class Keys {
       });
     }
     const text = newCredential({ label: key.environment, tag, ulid: id.slice(4) });
-    this.#sql.exec(
+    this.#write(
       "INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, NULL, ?, ?, ?, NULL, NULL, ?)",
       id,
       lineage,
@@ -137,7 +155,7 @@ export class Keys {
 
   update(row: KeyRow, changes: KeyChanges, nowMs: number): ApiKey {
     const { name, permissions, disabled, expiresAt, meta, rateLimits, credits, addresses } = changes;
-    this.#sql.exec(
+    this.#write(
       "UPDATE keys SET name = ?, permissions = ?, disabled = ?, expires_ms = ?, meta = ?, rate_limits = ?, addresses = ? WHERE id = ?",
       name ?? row.name,
       permissions === undefined ? row.permissions : JSON.stringify(simplify(permissions)),
@@ -154,19 +172,19 @@ export class Keys {
   }
 
   revoke(id: string, nowMs: number): boolean {
-    return this.#sql.exec("UPDATE keys SET revoked_ms = ? WHERE id = ? AND revoked_ms IS NULL", nowMs, id).rowsWritten > 0;
+    return this.#write("UPDATE keys SET revoked_ms = ? WHERE id = ? AND revoked_ms IS NULL", nowMs, id).rowsWritten > 0;
   }
 
   revokeOfOwner(ownerId: string, nowMs: number): void {
-    this.#sql.exec("UPDATE keys SET revoked_ms = ? WHERE owner_id = ? AND revoked_ms IS NULL", nowMs, ownerId);
+    this.#write("UPDATE keys SET revoked_ms = ? WHERE owner_id = ? AND revoked_ms IS NULL", nowMs, ownerId);
   }
 
   noteFirstUse(id: string, nowMs: number): void {
-    this.#sql.exec("UPDATE keys SET first_used_ms = ?1, last_used_ms = ?1 WHERE id = ?2", nowMs, id);
+    this.#write("UPDATE keys SET first_used_ms = ?1, last_used_ms = ?1 WHERE id = ?2", nowMs, id);
   }
 
   noteLastUses(uses: ReadonlyMap<string, number>): void {
-    for (const [id, atMs] of uses) this.#sql.exec("UPDATE keys SET last_used_ms = ? WHERE id = ?", atMs, id);
+    for (const [id, atMs] of uses) this.#write("UPDATE keys SET last_used_ms = ? WHERE id = ?", atMs, id);
   }
 
   list(limit: number, cursor: string | undefined, ownerId: string | undefined): { items: ApiKey[]; cursor?: string } {

@@ -84,8 +84,8 @@ export class Runner {
     const startedMs = Date.now();
     return asSqlError(() => {
       const cursor = this.#sql.exec(sql, ...bound);
-      let columns = cursor.columnNames;
-      let rows: Record<string, SqlValue>[] = [];
+      const columns = cursor.columnNames;
+      const rows: Record<string, SqlValue>[] = [];
       let truncated = false;
       let failure: DoError | undefined;
       // To its end whatever happens: a statement that has not ended locks its tables, and no transaction rolls back under it.
@@ -106,8 +106,6 @@ export class Runner {
       }
       if (failure) throw failure;
       const { rowsRead, rowsWritten } = cursor;
-      // Of a batch of writes hundreds are empty: one object that is sent once.
-      if (columns.length === 0) [columns, rows] = [NO_COLUMNS, NO_ROWS];
       const meta = { rowsRead, rowsWritten, durationMs: Date.now() - startedMs, truncated };
       return { columns, rows, meta: counts ? { ...meta, ...(rowsWritten === 0 ? NOTHING_CHANGED : this.#changed()) } : meta };
     });
@@ -118,8 +116,6 @@ export class Runner {
   }
 }
 
-const NO_COLUMNS: string[] = [];
-const NO_ROWS: Record<string, SqlValue>[] = [];
 const NOTHING_CHANGED = { changes: 0, lastRowId: 0 } as const;
 
 export function resultBudget(): { bytes: number } {

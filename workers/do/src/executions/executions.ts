@@ -34,6 +34,9 @@ interface Row extends Record<string, SqlStorageValue> {
 
 type Ended = Pick<ExecutionRecord, "logs" | "calls" | "requests" | "error" | "truncated">;
 
+/** As text, so that the index of those that run is found. */
+const IN_STATE = { running: "state = 'running'", ended: "state = 'ended'" } as const;
+
 interface InFlight {
   readonly ended: Promise<void>;
   readonly resolve: () => void;
@@ -108,31 +111,49 @@ export class Executions extends DurableObject {
     if (running) this.#keepAnswer(running.begin, entry);
   }
 
-  /** Start and end of an execution that nobody could have missed in between. */
+  /** Start and end of an execution that nobody could have missed in between: one row, written once. */
   record(begin: BeginEntry, finish: FinishEntry): void {
-    this.#insert(begin);
-    this.#end(finish);
+    this.#insert(begin, finish);
+    this.#putEnded(finish);
+    this.#sweepSometimes(finish.endedMs);
   }
 
-  #insert(entry: BeginEntry): void {
+  #insert(entry: BeginEntry, finish?: FinishEntry): void {
     const codeKey = `code:${entry.codeHash}`;
-    this.#texts.put(codeKey, entry.code);
+    this.#texts.putOnce(codeKey, entry.code);
     if (entry.input !== "") this.#texts.put(`input:${entry.id}`, entry.input);
     this.#sql.exec(
-      "INSERT INTO executions VALUES (?, ?, 'running', ?, NULL, ?, ?, ?, ?, ?, NULL, NULL, ?)",
+      `INSERT INTO executions (id, parent_id, state, started_ms, ended_ms, principal, language, request_hash, code_key, input_types, outcome, usage, cause)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       entry.id,
       entry.parentId ?? null,
+      finish ? "ended" : "running",
       entry.startedMs,
+      finish?.endedMs ?? null,
       JSON.stringify(entry.principal),
       entry.language,
       entry.requestHash,
       codeKey,
       JSON.stringify(entry.inputTypes),
+      finish?.outcome ?? null,
+      finish ? JSON.stringify(finish.usage) : null,
       entry.cause ?? null,
     );
   }
 
-  #end({ id, endedMs, outcome, usage, logs, calls, requests, error, truncated }: FinishEntry): void {
+  #end(finish: FinishEntry): void {
+    this.#putEnded(finish);
+    this.#sql.exec(
+      "UPDATE executions SET state = 'ended', ended_ms = ?, outcome = ?, usage = ? WHERE id = ?",
+      finish.endedMs,
+      finish.outcome,
+      JSON.stringify(finish.usage),
+      finish.id,
+    );
+    this.#sweepSometimes(finish.endedMs);
+  }
+
+  #putEnded({ id, logs, calls, requests, error, truncated }: FinishEntry): void {
     const ended: Ended = {
       logs,
       calls,
@@ -142,23 +163,17 @@ export class Executions extends DurableObject {
     };
     const isEmpty = logs.length === 0 && calls.length === 0 && !requests && !error;
     if (!isEmpty) this.#texts.put(`ended:${id}`, JSON.stringify(ended));
-    this.#sql.exec(
-      "UPDATE executions SET state = 'ended', ended_ms = ?, outcome = ?, usage = ? WHERE id = ?",
-      endedMs,
-      outcome,
-      JSON.stringify(usage),
-      id,
-    );
-    if (++this.#sinceSweep >= RETENTION.executions / 10) this.#sweep(endedMs);
+  }
+
+  #sweepSometimes(nowMs: number): void {
+    if (++this.#sinceSweep >= RETENTION.executions / 10) this.#sweep(nowMs);
   }
 
   list(limit: number, cursor: string | undefined, state: ExecutionState | undefined): Page<ExecutionSummary> {
     const rows = this.#sql
       .exec<Row>(
-        "SELECT * FROM executions WHERE id < ? AND (? IS NULL OR state = ?) ORDER BY id DESC LIMIT ?",
+        `SELECT * FROM executions WHERE id < ? AND ${state === undefined ? "TRUE" : IN_STATE[state]} ORDER BY id DESC LIMIT ?`,
         cursor ?? "~",
-        state ?? null,
-        state ?? null,
         limit + 1,
       )
       .toArray();
@@ -304,6 +319,7 @@ export class Executions extends DurableObject {
          UNION SELECT 'answer:' || execution_id FROM idempotency
          UNION SELECT 'answer:' || execution_id FROM cache)`,
     );
+    this.#texts.forget();
   }
 }
 

@@ -57,13 +57,15 @@ export const IDEMPOTENCY_MS = 24 * 60 * 60 * 1_000;
 /** Most answers that a tenant's cache holds; the ones that expire first leave first. */
 export const MAX_CACHED_ANSWERS = 500;
 
+/** A run that nobody missed is one row in one page: each page more is a tenth of a millisecond of its answer. */
 export const CREATE_TABLES = `
   CREATE TABLE IF NOT EXISTS executions (
     id TEXT PRIMARY KEY, parent_id TEXT, state TEXT NOT NULL, started_ms INTEGER NOT NULL, ended_ms INTEGER,
     principal TEXT NOT NULL, language TEXT NOT NULL, request_hash TEXT NOT NULL, code_key TEXT NOT NULL,
     input_types TEXT NOT NULL, outcome TEXT, usage TEXT, cause TEXT
-  ) STRICT;
-  CREATE INDEX IF NOT EXISTS executions_by_state ON executions (state, id);
+  ) STRICT, WITHOUT ROWID;
+  DROP INDEX IF EXISTS executions_by_state;
+  CREATE INDEX IF NOT EXISTS executions_running ON executions (id) WHERE state = 'running';
   CREATE TABLE IF NOT EXISTS idempotency (
     key TEXT PRIMARY KEY, body_hash TEXT NOT NULL, execution_id TEXT NOT NULL, answered INTEGER NOT NULL, expires_ms INTEGER NOT NULL
   ) STRICT;

@@ -3,9 +3,10 @@ import type { CapturedRequest, EncodedAnswer, LogEntry } from "../../../../sdk/s
 import { sha256 } from "../../../core-services/shared/hash.ts";
 import { newId } from "../../../core-services/shared/ids.ts";
 import { onceKey } from "../../../core-services/shared/once.ts";
-import type { Authority } from "../capabilities.ts";
+import { noteIfDenied, type Authority } from "../capabilities.ts";
 import { DoError } from "../errors.ts";
-import type { BeginEntry, RunControl } from "../executions/schema.ts";
+import type { BeginEntry, FinishEntry, RunControl } from "../executions/schema.ts";
+import { hasFailed, works, writeLater } from "../executions/unwritten.ts";
 import type { Executor, Place } from "./executor.ts";
 import { GuestSurface } from "./guest-surface.ts";
 import { CONSOLE_MODULE, HARNESS_MODULE, NETWORK_MODULE, RESPOND_MODULE, TYPED_INPUT_MODULE } from "./guest.generated.ts";
@@ -48,13 +49,23 @@ export async function execute(deps: ExecuteDeps, caller: Caller, sent: unknown, 
   const { policy } = caller;
   if (!policy.mayExecute)
     throw new DoError("PERMISSION_DENIED", `Cannot run code: tier "${policy.tier}" may not`, { reason: "TIER_MAY_NOT_EXECUTE" });
-  const asked = parseJob(sent, policy);
+  const asked = await parseGranted(deps.env, caller, sent);
   if (!parent) return admit(deps, caller, asked, observer, undefined);
   const leave = parent.run.budget.enter(parent.depth + 1);
   try {
     return await admit(deps, caller, withinParent(asked, parent, deps.now()), observer, parent);
   } finally {
     leave();
+  }
+}
+
+/** What was sent, as a job that the caller may have run; what they may not is noted. */
+async function parseGranted(env: Cloudflare.Env, caller: Caller, sent: unknown): Promise<Job> {
+  try {
+    return parseJob(sent, caller.policy);
+  } catch (error) {
+    await noteIfDenied(env, caller, error, "execute");
+    throw error;
   }
 }
 
@@ -68,9 +79,10 @@ async function admit(deps: ExecuteDeps, caller: Caller, job: Job, observer: Obse
   );
   const recording = new Recording(deps.env.EXECUTIONS.getByName(caller.principal.tenant), entry, new Control(run));
   const isKeyed = entry.once !== undefined || entry.cache !== undefined;
-  const isNamed = isKeyed || observer.sharesId;
+  const isNamed = isKeyed || observer.sharesId || hasFailed(caller.principal.tenant);
   if (isNamed) {
     const admission = await recording.begin();
+    works(caller.principal.tenant);
     if (admission.kind === "answer") return admission.cacheHit ? asCacheHit(admission.answer) : admission.answer;
   }
   const enter = () =>
@@ -121,7 +133,7 @@ async function runAndRecord(
   const requests = job.captureFetch ? network.requests : undefined;
   const record = requests && network.truncated ? { ...ran, truncated: [...ran.truncated, "requests"] } : ran;
   const answer = toAnswer(id, { conclusion, ...record }, requests);
-  await recording.finish({
+  const ended: FinishEntry = {
     id,
     endedMs: deps.now(),
     outcome: conclusion.outcome,
@@ -129,7 +141,9 @@ async function runAndRecord(
     requests,
     error: conclusion.outcome === "ok" ? undefined : conclusion.error,
     answer: keepAnswer ? answer : undefined,
-  });
+  };
+  if (recording.hasBegun) await recording.finish(ended);
+  else deps.waitUntil(writeLater(caller.principal.tenant, () => recording.finish(ended)));
   return answer;
 }
 

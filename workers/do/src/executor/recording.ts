@@ -6,8 +6,8 @@ const BEGIN_AFTER_MS = 20;
 
 /**
  * Writes one execution into its tenant's store. Its start is written before anything that could be missed without it:
- * an effect, an id that a caller holds, an answer that a key may have. A short run without any is written whole at its
- * end, once: each write waits for the disk, and the disk for nobody.
+ * an effect, an id that a caller holds, an answer that a key may have. A short run without any is written whole, once,
+ * and after its answer: a write waits for the disk, which is a tenth of such a run.
  */
 export class Recording {
   readonly #store: DurableObjectStub<Executions>;
@@ -38,6 +38,11 @@ export class Recording {
     if (!this.#begun) return;
     await this.#begun;
     await this.#store.withdraw(this.#entry.id);
+  }
+
+  /** Whether its start is on record, or is being written. */
+  get hasBegun(): boolean {
+    return this.#begun !== undefined;
   }
 
   async finish(entry: FinishEntry): Promise<void> {

@@ -108,6 +108,7 @@ function granted(asked: readonly ServiceName[] | undefined, policy: Policy): rea
       `Cannot run code with ${beyond}: tier "${policy.tier}" grants ${policy.services.join(", ") || "no services"}`,
       {
         reason: "SERVICE_NOT_GRANTED",
+        details: { service: beyond },
       },
     );
   }

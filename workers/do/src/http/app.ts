@@ -85,17 +85,17 @@ export async function handle(request: Request, session: Session): Promise<Respon
   const answer = place ? await answerRouted(request, session, place) : await app.fetch(request, { session, requestId });
   if (answer.webSocket) return answer;
   const response = new Response(answer.body, answer);
-  challenge(response.headers, answer.status, session, new URL(request.url).pathname);
+  if (answer.status === 401 || answer.status === 403) challenge(response.headers, session, new URL(request.url).pathname);
   response.headers.set("x-request-id", requestId);
   response.headers.set("x-content-type-options", "nosniff");
   return response;
 }
 
 /** Says, to who is asked for other credentials, where they are to be had (RFC 9728, section 5.1). */
-function challenge(headers: Headers, status: number, session: Session, path: string): void {
+function challenge(headers: Headers, session: Session, path: string): void {
   const issuer = Session.issuerOf(session);
   const challenged = headers.get("www-authenticate");
-  if ((status !== 401 && status !== 403) || issuer === undefined || !challenged?.startsWith("Bearer")) return;
+  if (issuer === undefined || !challenged?.startsWith("Bearer")) return;
   const resource = /^\/mcp(?:\/|$)/.test(path) ? "/mcp" : "";
   headers.set("www-authenticate", `${challenged}, resource_metadata="${issuer}/.well-known/oauth-protected-resource${resource}"`);
 }
