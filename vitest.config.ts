@@ -13,7 +13,7 @@ export default defineConfig({
         plugins: [
           cloudflareTest({
             wrangler: { configPath: "./wrangler.jsonc" },
-            miniflare: { bindings: { DO_ROOT_KEY: ROOT_KEY } },
+            miniflare: { bindings: { DO_ROOT_KEY: ROOT_KEY, DO_SECRETS_KEY: ROOT_KEY } },
           }),
         ],
         test: {

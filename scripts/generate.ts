@@ -13,18 +13,23 @@ const guest = join(root, "workers/do/src/executor/guest");
 const target = join(root, "workers/do/src/executor/guest.generated.ts");
 
 /** The guard is a module of its own because the code imports it too; the others, because most code has no use for them. */
-const APART = /\/(guard|console|respond|network|typed-input)\.ts$/;
+const someAreApart = apart(/\/(guard|console|respond|network|typed-input)\.ts$/);
 
-const someAreApart: Plugin = {
-  name: "some-are-apart",
-  setup(builder) {
-    builder.onResolve({ filter: APART }, ({ kind, path }) =>
-      kind === "entry-point" ? undefined : { path: `${APART.exec(path)?.[1]}.js`, external: true },
-    );
-  },
-};
+function apart(which: RegExp): Plugin {
+  return {
+    name: "apart",
+    setup(builder) {
+      builder.onResolve({ filter: which }, ({ kind, path }) =>
+        kind === "entry-point" ? undefined : { path: `${which.exec(path)?.[1]}.js`, external: true },
+      );
+    },
+  };
+}
 
-async function bundle(entry: string): Promise<string> {
+/** The harness of functions is loaded once for many calls: it has all that one may need. */
+const onlyGuardIsApart = apart(/\/(guard)\.ts$/);
+
+async function bundle(entry: string, plugin = someAreApart): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [entry],
     bundle: true,
@@ -32,8 +37,8 @@ async function bundle(entry: string): Promise<string> {
     format: "esm",
     target: "es2024",
     write: false,
-    external: ["cloudflare:workers", "user.js", "esbuild.wasm"],
-    plugins: [someAreApart],
+    external: ["cloudflare:workers", "node:async_hooks", "user.js", "esbuild.wasm"],
+    plugins: [plugin],
     legalComments: "none",
   });
   const [file] = outputFiles;
@@ -49,6 +54,7 @@ async function generated(): Promise<string> {
     RESPOND_MODULE: await bundle(join(guest, "respond.ts")),
     NETWORK_MODULE: await bundle(join(guest, "network.ts")),
     TYPED_INPUT_MODULE: await bundle(join(guest, "typed-input.ts")),
+    FUNCTION_HARNESS_MODULE: await bundle(join(guest, "function-harness.ts"), onlyGuardIsApart),
     FULL_COMPILER_MODULE: await bundle(join(guest, "full-compiler.ts")),
   };
   const constants = Object.entries(modules).map(([name, text]) => `export const ${name} =\n  ${JSON.stringify(text)};\n`);

@@ -11,6 +11,8 @@ export interface DataFolder {
   /** How many stores the tenants are spread over: fixed when the folder was made. */
   readonly shards: number;
   readonly rootKey: string;
+  /** What the secrets of functions are encrypted under. */
+  readonly secretsKey: string;
   /** Set when this start has made the key: it is shown once. */
   readonly isNewKey: boolean;
   /** Notes a process that writes to the folder, so that the next host can end it should this one be killed. */
@@ -24,6 +26,8 @@ export interface DataFolderOptions {
   readonly folder: string;
   /** The root key; without it the folder's own, made at first start. */
   readonly rootKey: string | undefined;
+  /** The key for the secrets of functions; without it the folder's own, made at first start. */
+  readonly secretsKey?: string | undefined;
   /** How many stores; without it what the folder has, or else the default. */
   readonly shards: number | undefined;
 }
@@ -31,7 +35,7 @@ export interface DataFolderOptions {
 export const DEFAULT_SHARDS = 4;
 
 /** @throws Error when another host uses the folder, or it has another number of stores */
-export function openDataFolder({ folder, rootKey: given, shards: wanted }: DataFolderOptions): DataFolder {
+export function openDataFolder({ folder, rootKey: given, secretsKey, shards: wanted }: DataFolderOptions): DataFolder {
   const path = resolve(folder);
   const writersDir = join(path, "writers");
   for (const dir of [path, join(path, "storage"), writersDir]) mkdirSync(dir, { recursive: true, mode: 0o700 });
@@ -40,7 +44,7 @@ export function openDataFolder({ folder, rootKey: given, shards: wanted }: DataF
     endOrphans(writersDir);
     removeRunFolder(join(path, "run-folder"));
     const shards = shardsOf(path, wanted);
-    const { rootKey, isNewKey } = given ? { rootKey: given, isNewKey: false } : ownKey(path);
+    const { key: rootKey, isNew: isNewKey } = given ? { key: given, isNew: false } : ownKey(join(path, "root.key"), "do_root_");
     return {
       path,
       shards,
@@ -50,6 +54,7 @@ export function openDataFolder({ folder, rootKey: given, shards: wanted }: DataF
         return dir;
       },
       rootKey,
+      secretsKey: secretsKey ?? ownKey(join(path, "secrets.key"), "do_secrets_").key,
       isNewKey,
       noteWriter: (process, pid) => writeFileSync(join(writersDir, process), `${pid} ${startOf(pid)}`, { mode: 0o600 }),
       noteRunFolder: (runFolder) => writeFileSync(join(path, "run-folder"), runFolder, { mode: 0o600 }),
@@ -79,13 +84,12 @@ function shardsOf(path: string, wanted: number | undefined): number {
   return shards;
 }
 
-function ownKey(path: string): { rootKey: string; isNewKey: boolean } {
-  const file = join(path, "root.key");
+function ownKey(file: string, prefix: string): { key: string; isNew: boolean } {
   const kept = readIfThere(file)?.trim();
-  if (kept) return { rootKey: kept, isNewKey: false };
-  const rootKey = `do_root_${randomBytes(32).toString("base64url")}`;
-  writeFileSync(file, `${rootKey}\n`, { mode: 0o600 });
-  return { rootKey, isNewKey: true };
+  if (kept) return { key: kept, isNew: false };
+  const key = `${prefix}${randomBytes(32).toString("base64url")}`;
+  writeFileSync(file, `${key}\n`, { mode: 0o600 });
+  return { key, isNew: true };
 }
 
 function lock(path: string): () => void {

@@ -165,7 +165,7 @@ export class Family {
     const started = await startWorkerd({
       configPath: this.#folder.trustedConfig(name),
       socketPath,
-      env: name === "front" ? { DO_ROOT_KEY: data.rootKey, DO_CONFIG: this.#options.config } : {},
+      env: name === "front" ? { DO_ROOT_KEY: data.rootKey, DO_SECRETS_KEY: data.secretsKey, DO_CONFIG: this.#options.config } : {},
       confine: confinement.trusted,
       onLine: (line) => logSaid(log, name, line),
       onError: (text) => log("debug", "said", { process: name, text }),

@@ -17,6 +17,8 @@ export interface HostOptions {
   readonly port: number;
   /** The root key; without it the data folder's own, made at first start. */
   readonly rootKey: string | undefined;
+  /** The key for the secrets of functions; without it the data folder's own, made at first start. */
+  readonly secretsKey?: string | undefined;
   readonly executors: Size;
   /** How many stores; without it what the folder has. */
   readonly stores: number | undefined;
@@ -63,7 +65,7 @@ export const SMALL: Pick<HostOptions, "executors" | "stores" | "maxMemoryMb"> = 
 };
 
 export async function startHost(options: HostOptions): Promise<Host> {
-  const data = openDataFolder({ folder: options.data, rootKey: options.rootKey, shards: options.stores });
+  const data = openDataFolder({ folder: options.data, rootKey: options.rootKey, secretsKey: options.secretsKey, shards: options.stores });
   const { bundleDir, executors, maxMemoryMb, log } = options;
   const folder = new RunFolder();
   data.noteRunFolder(folder.path);

@@ -123,7 +123,14 @@ async function main(): Promise<void> {
   const bundleDir = join(ROOT, "dist/host");
   await bundle(bundleDir);
   const log = process.stderr.isTTY ? humanLog(console.error) : jsonLog(console.error, () => new Date());
-  const host = await startHost({ ...where, bundleDir, rootKey: process.env["DO_ROOT_KEY"], config, log });
+  const host = await startHost({
+    ...where,
+    bundleDir,
+    rootKey: process.env["DO_ROOT_KEY"],
+    secretsKey: process.env["DO_SECRETS_KEY"],
+    config,
+    log,
+  });
   if (host.isNewKey)
     console.log(
       `The root key of this data folder, shown once and kept in ${join(where.data, "root.key")}:\n\n  export DO_KEY=${host.rootKey}\n`,

@@ -1,8 +1,13 @@
 import type { GatewayEgress } from "./gateway/egress.ts";
+import type { CallOptions, FunctionHandle, GatewayFunctions } from "./gateway/functions.ts";
 import type { GatewayRoutes } from "./gateway/routes.ts";
 
 export type * from "./gateway/egress.ts";
+export type * from "./gateway/functions.ts";
 export type * from "./gateway/routes.ts";
 
-/** What may leave, and what comes in where. tests/unit/sdk-types.test.ts holds it to the definition of the service. */
-export interface GatewayService extends GatewayEgress, GatewayRoutes {}
+/** Code that is saved and called by name, where requests come in, and what may leave. */
+export interface GatewayService extends GatewayFunctions, GatewayRoutes, GatewayEgress {
+  /** `gateway.function("shop").order(1)` is `gateway.call("shop", "order", [1])`. */
+  function(name: string, options?: CallOptions): FunctionHandle;
+}

@@ -1,6 +1,6 @@
 import type { AuthService } from "./auth.ts";
 import type { DbService } from "./db.ts";
-import type { GatewayService } from "./gateway.ts";
+import type { CallOptions, GatewayService } from "./gateway.ts";
 import type { Transport } from "./transport.ts";
 import { SERVICES, type ServiceName } from "./types.ts";
 
@@ -20,7 +20,7 @@ export type Services = { readonly [K in ServiceName]: K extends keyof TypedServi
 export function servicesOver(transport: Transport): Services {
   const services = SERVICES.map((name) => {
     const call: Call = (method, params) => transport.call(name, method, params);
-    return [name, name === "db" ? dbProxy(call) : serviceProxy(call)] as const;
+    return [name, (PROXIES.get(name) ?? serviceProxy)(call)] as const;
   });
   // Each name is there; what its methods are is what Services says and the server checks.
   return Object.fromEntries(services) as unknown as Services;
@@ -36,6 +36,20 @@ function dbProxy(call: Call): GenericService {
     get: (target, name) => (name === "collection" ? collection : (Reflect.get(target, name) as unknown)),
   });
 }
+
+/** gateway, whose `function(name)` gives the methods of a function. Made here, too. */
+function gatewayProxy(call: Call): GenericService {
+  const handle = (name: string, options?: CallOptions) =>
+    serviceProxy((method, args) => call("call", [name, method, args, ...(options === undefined ? [] : [options])]));
+  return new Proxy(serviceProxy(call), {
+    get: (target, name) => (name === "function" ? handle : (Reflect.get(target, name) as unknown)),
+  });
+}
+
+const PROXIES: ReadonlyMap<ServiceName, (call: Call) => GenericService> = new Map([
+  ["db", dbProxy],
+  ["gateway", gatewayProxy],
+]);
 
 /** An object on which every name is a method, but those that would make it something else to the language. */
 function serviceProxy(call: Call): GenericService {

@@ -12,6 +12,9 @@ import { startWorkerd } from "../../host/src/process/workerd.ts";
 export const ROOT_KEY = "do_root_of_the_binding_test_0123456789";
 export const PRINCIPAL = { principal: { kind: "service", id: "svc-shop", tenant: "shop", tier: "tenant" } };
 
+/** Of the binding that is a dispatcher. */
+const NAMESPACE = { ...PRINCIPAL, namespace: "customers" };
+
 export interface ClientWorker {
   /** Asks the other Worker for a path. */
   ask(path: string): Promise<unknown>;
@@ -22,7 +25,7 @@ export interface ClientWorker {
  * do in one process, as it is on Cloudflare, and another Worker with two service bindings to it: `DO`, whose props name a
  * principal, and `OPEN`, without.
  */
-export async function startClientWorker(source: string): Promise<ClientWorker> {
+export async function startClientWorker(source: string, settings?: object): Promise<ClientWorker> {
   const dir = mkdtempSync(join(tmpdir(), "do-one-"));
   mkdirSync(join(dir, "storage"));
   await bundleOne(dir);
@@ -33,7 +36,7 @@ export async function startClientWorker(source: string): Promise<ClientWorker> {
     external: ["cloudflare:*"],
     outfile: join(dir, "client.js"),
   });
-  writeFileSync(join(dir, "one.capnp"), withClient(join(dir, "storage")));
+  writeFileSync(join(dir, "one.capnp"), withClient(join(dir, "storage"), settings));
   const ignore = () => {};
   const workerd = await startWorkerd({
     configPath: join(dir, "one.capnp"),
@@ -53,16 +56,22 @@ export async function startClientWorker(source: string): Promise<ClientWorker> {
   };
 }
 
-function withClient(storageDir: string): string {
+function withClient(storageDir: string, settings: object | undefined): string {
+  const extra = settings === undefined ? [] : [binding("DO_CONFIG", `text = ${JSON.stringify(JSON.stringify(settings))}`)];
   const client = worker({
     modules: ['(name = "client.js", esModule = embed "client.js")'],
     bindings: [
       binding("DO", `service = (name = "do", props = (json = ${JSON.stringify(JSON.stringify(PRINCIPAL))}))`),
       binding("OPEN", 'service = "do"'),
+      binding("LOADER", "workerLoader = ()"),
+      binding(
+        "DISPATCHER",
+        `service = (name = "do", entrypoint = "Dispatcher", props = (json = ${JSON.stringify(JSON.stringify(NAMESPACE))}))`,
+      ),
     ],
     durableObjects: [],
   });
-  return config({ main: client, services: [`(name = "do", worker = ${wholeDo()})`, disk(storageDir)], isRpc: false, v8Flags: [] });
+  return config({ main: client, services: [`(name = "do", worker = ${wholeDo(extra)})`, disk(storageDir)], isRpc: false, v8Flags: [] });
 }
 
 async function get(socketPath: string, path: string): Promise<unknown> {

@@ -9,7 +9,11 @@ import { admin } from "./auth/support.ts";
 import { newTenant } from "./support.ts";
 
 /** The authority of a principal that came by a credential, with these scopes. */
-function authorityOf(principal: Principal, scopes: readonly string[], { isGuest = false, isByCredential = true } = {}): Authority {
+function authorityOf(
+  principal: Principal,
+  scopes: readonly string[],
+  { isGuest = false, isByCredential = true } = {},
+): Omit<Authority, "functions"> {
   const credential = { id: principal.id, source: principal.id, expiresMs: undefined };
   return {
     principal,

@@ -1,6 +1,7 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { CompileFull } from "../do/src/executor/compile/compile.ts";
-import { fullCompiler } from "../do/src/executor/full-compiler.ts";
+import type { Bundled, BundleRequest } from "../do/src/executor/guest/bundle-protocol.ts";
+import { bundler, fullCompiler } from "../do/src/executor/full-compiler.ts";
 
 interface Env {
   LOADER: WorkerLoader;
@@ -16,18 +17,20 @@ export default class CompilerProcess extends WorkerEntrypoint<Env> {
   alive(): void {}
 
   /** `lease` is the supervisor's name for the call: written to the output, it says that it has begun, and is over. */
-  async compile(lease: string, code: string): ReturnType<CompileFull> {
-    console.log(`began ${lease}`);
-    try {
-      return await compilerOf(this.env.LOADER)(code);
-    } finally {
-      console.log(`done ${lease}`);
-    }
+  compile(lease: string, code: string): ReturnType<CompileFull> {
+    return leased(lease, () => fullCompiler(this.env.LOADER)(code));
+  }
+
+  bundle(lease: string, request: BundleRequest): Promise<Bundled> {
+    return leased(lease, () => bundler(this.env.LOADER)(request));
   }
 }
 
-let compiler: CompileFull | undefined;
-
-function compilerOf(loader: WorkerLoader): CompileFull {
-  return (compiler ??= fullCompiler(loader));
+async function leased<T>(lease: string, work: () => Promise<T>): Promise<T> {
+  console.log(`began ${lease}`);
+  try {
+    return await work();
+  } finally {
+    console.log(`done ${lease}`);
+  }
 }

@@ -24,6 +24,7 @@ const FRONT_OBJECTS = [
   { binding: "ACCOUNTS", className: "Accounts", uniqueKey: "do-accounts" },
   { binding: "OAUTH", className: "AuthorizationServer", uniqueKey: "do-oauth" },
   { binding: "REALM", className: "Realm", uniqueKey: "do-realm" },
+  { binding: "FUNCTIONS", className: "Functions", uniqueKey: "do-functions" },
   { binding: "RESPONSE_CACHE", className: "ResponseCache", uniqueKey: "do-response-cache" },
   { binding: "ROUTED_TENANTS", className: "RoutedTenants", uniqueKey: "do-routed-tenants" },
   { binding: "TRAFFIC", className: "Traffic", uniqueKey: "do-traffic" },
@@ -48,6 +49,7 @@ export function frontConfig(options: FrontOptions): string {
       modules: [embed("esModule", configDir, bundleDir, BUNDLE_FILES.front)],
       bindings: [
         binding("DO_ROOT_KEY", 'fromEnvironment = "DO_ROOT_KEY"'),
+        binding("DO_SECRETS_KEY", 'fromEnvironment = "DO_SECRETS_KEY"'),
         binding("DO_CONFIG", 'fromEnvironment = "DO_CONFIG"'),
         binding("DO_TRUSTED_INGRESS", 'text = "host"'),
         binding("DO_STORES", `json = "${storeSockets.length}"`),

@@ -3,6 +3,10 @@ import manifest from "../../../package.json" with { type: "json" };
 import { actor } from "./act.ts";
 import { addAuth } from "./commands/auth.ts";
 import { addDb } from "./commands/db/db.ts";
+import { addDeploy } from "./commands/gateway/deploy.ts";
+import { addFunctions, addRollback } from "./commands/gateway/functions.ts";
+import { addSecrets } from "./commands/gateway/secrets.ts";
+import { addTail } from "./commands/gateway/tail.ts";
 import { addEgress } from "./commands/gateway/egress.ts";
 import { addRoutes } from "./commands/gateway/routes.ts";
 import { addEval } from "./commands/eval.ts";
@@ -32,7 +36,7 @@ export function createProgram(done: (code: ExitCode) => void): Command {
     .exitOverride()
     .configureOutput({ writeErr: () => {} });
   const act = actor(done);
-  for (const add of [addRun, addEval, addPs, addKill, addLogs, addWhoami, addLogin, addKeys, addAuth, addDb, addEgress, addRoutes])
-    add(program, act);
+  for (const add of [addRun, addEval, addPs, addKill, addLogs, addWhoami, addLogin, addKeys, addAuth, addDb]) add(program, act);
+  for (const add of [addDeploy, addFunctions, addRollback, addSecrets, addTail, addRoutes, addEgress]) add(program, act);
   return program;
 }

@@ -40,6 +40,15 @@ export type EgressRules =
       subnets?: { allow?: string[] | undefined; deny?: string[] | undefined } | undefined;
     };
 
+/** Of one function: it narrows what the rules of its tenant allow. */
+export type OwnEgressRules =
+  | "allow-all"
+  | "deny-all"
+  | {
+      allow?: string[] | Record<string, { match?: EgressMatch | undefined }[]> | undefined;
+      subnets?: { allow?: string[] | undefined; deny?: string[] | undefined } | undefined;
+    };
+
 export interface StoredEgress {
   /** EgressRules; the values of headers that they add are `***`. */
   rules: unknown;

@@ -10,8 +10,12 @@ import type { authDefinition } from "../../core-services/auth/schema.ts";
 import * as z from "zod";
 import { dbDefinition } from "../../core-services/db/schema.ts";
 import { dbService } from "../../core-services/db/service.ts";
-import type { gatewayDefinition } from "../../core-services/gateway/schema.ts";
+import type { FunctionEngine } from "../../core-services/gateway/functions/engine.ts";
+import { functionsOf } from "../../core-services/gateway/functions/functions.ts";
+import type { FunctionsDeps } from "../../core-services/gateway/functions/service.ts";
 import { gatewayService } from "../../core-services/gateway/service.ts";
+import type { gatewayDefinition } from "../../core-services/gateway/schema.ts";
+import type { GatewayDeps } from "../../core-services/gateway/service/deps.ts";
 import { responseCacheOf } from "../../core-services/gateway/cache/response-cache.ts";
 import { routedTenantsOf } from "../../core-services/gateway/routes/routed-tenants.ts";
 import { trafficOf } from "../../core-services/gateway/traffic.ts";
@@ -31,7 +35,7 @@ import { actorOf } from "./actor.ts";
 import { RealmAuthenticator, type Authenticated } from "./authenticate.ts";
 import { issuerOf } from "./authenticate-jwt.ts";
 import { DoError, nearest, publicError } from "./errors.ts";
-import { allows, policy as policyOf, whoAmI, type Policy } from "./policy.ts";
+import { allows, policy as policyOf, whoAmI, within, type Policy } from "./policy.ts";
 import type { Principal } from "./principal.ts";
 import { sponsorOf } from "./sponsor.ts";
 
@@ -58,6 +62,8 @@ export interface Authority {
   readonly services: readonly ServiceName[];
   readonly meter: Meter;
   readonly via: Via;
+  /** What runs saved functions: as calls of their own, or within the execution that holds this. */
+  readonly functions: FunctionEngine;
 }
 
 /** How a call came. */
@@ -168,7 +174,7 @@ function implementation(env: Cloudflare.Env, authority: Authority, service: Serv
     case "auth":
       return handlers(authServiceOf(env, authority));
     case "gateway":
-      return handlers(gatewayServiceOf(env, authority));
+      return handlers(gatewayService(functionsDeps(env, authority), trafficDeps(env, authority)));
     default:
       return new Map();
   }
@@ -191,9 +197,9 @@ function authServiceOf(env: Cloudflare.Env, authority: Authority): Implementatio
   });
 }
 
-function gatewayServiceOf(env: Cloudflare.Env, authority: Authority): Implementation<typeof gatewayDefinition> {
+function trafficDeps(env: Cloudflare.Env, authority: Authority): GatewayDeps {
   const { principal, via } = authority;
-  return gatewayService({
+  return {
     traffic: trafficOf(env, principal.tenant),
     cache: responseCacheOf(env, principal.tenant),
     routedTenants: routedTenantsOf(env),
@@ -201,7 +207,25 @@ function gatewayServiceOf(env: Cloudflare.Env, authority: Authority): Implementa
     sponsor: () => sponsorOf(authority),
     loopbackOrigins: configOf(env.DO_CONFIG).loopbackOrigins,
     nowMs: Date.now,
-  });
+  };
+}
+
+function functionsDeps(env: Cloudflare.Env, authority: Authority): FunctionsDeps {
+  const { principal, policy } = authority;
+  const actor = actorOf(authority);
+  const codeScopes = within(policy, [...policy.services.map((service) => `${service}:*`), "executions:write"]).scopes;
+  return {
+    store: functionsOf(env, principal.tenant),
+    engine: authority.functions,
+    caller: {
+      id: principal.id,
+      tier: policy.tier,
+      limits: policy,
+      scopes: actor.scopes,
+      codeScopes: authority.via.isGuest ? actor.scopes : codeScopes,
+    },
+    now: Date.now,
+  };
 }
 
 /** What a credential stands for, with all of its scopes said. */
@@ -286,7 +310,39 @@ function capabilityClass(definition: ServiceDefinition): new (call: Invoke) => R
       }
     }
   }
+  if (definition.name === "gateway") {
+    Object.defineProperty(Capability.prototype, "function", {
+      value(this: RpcTarget, name: unknown, options?: unknown) {
+        const call = (method: string, args: unknown[]) =>
+          (this as unknown as { call(...args: unknown[]): Promise<unknown> }).call(name, method, args, options);
+        return new FunctionHandle(call);
+      },
+    });
+  }
   return Capability;
+}
+
+/**
+ * A function as an object: every name is a method of it, until the function says that it has none. Names come from the
+ * prototype, where RPC looks for them; those of the language are not asked for.
+ */
+class FunctionHandle extends RpcTarget {
+  readonly #call: Invoke;
+
+  constructor(call: Invoke) {
+    super();
+    this.#call = call;
+  }
+
+  static {
+    const methods = new Proxy(RpcTarget.prototype, {
+      get: (target, name, handle) => {
+        if (typeof name === "symbol" || name === "then" || name in Object.prototype) return Reflect.get(target, name, handle) as unknown;
+        return (...args: unknown[]) => (handle as FunctionHandle).#call(name, args);
+      },
+    });
+    Object.setPrototypeOf(this.prototype, methods);
+  }
 }
 
 /** The methods of one collection, without its name. Each call is a call of the service, with all that this means. */

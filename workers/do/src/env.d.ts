@@ -7,6 +7,7 @@ declare namespace Cloudflare {
       | "AuthorizationServer"
       | "Database"
       | "Executions"
+      | "Functions"
       | "Realm"
       | "ResponseCache"
       | "RoutedTenants"
@@ -21,6 +22,7 @@ declare namespace Cloudflare {
     REALM: DurableObjectNamespace<import("../../core-services/auth/realm.ts").Realm>;
     SQL_DATABASE: DurableObjectNamespace<import("../../core-services/db/sql-database.ts").SqlDatabase>;
     EXECUTIONS: DurableObjectNamespace<import("./executions/executions.ts").Executions>;
+    FUNCTIONS: DurableObjectNamespace<import("../../core-services/gateway/functions/functions.ts").Functions>;
     RESPONSE_CACHE: DurableObjectNamespace<import("../../core-services/gateway/cache/response-cache.ts").ResponseCache>;
     ROUTED_TENANTS: DurableObjectNamespace<import("../../core-services/gateway/routes/routed-tenants.ts").RoutedTenants>;
     TRAFFIC: DurableObjectNamespace<import("../../core-services/gateway/traffic.ts").Traffic>;
@@ -30,6 +32,8 @@ declare namespace Cloudflare {
     EGRESS_LOOPBACK?: Fetcher;
     /** Absent: every credential is refused. */
     DO_ROOT_KEY?: string;
+    /** What the secrets of functions are encrypted under, at least 32 characters; absent: none are taken. */
+    DO_SECRETS_KEY?: string;
     /** Tiers, issuers and the like as JSON (core-services/auth/config.ts); absent or empty: the defaults. */
     DO_CONFIG?: string;
     /** Whose word on the peer's address is taken: `host` (x-do-peer), `cloudflare` (CF-Connecting-IP); else nobody's. */

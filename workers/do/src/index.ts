@@ -4,6 +4,8 @@ export { Realm } from "../../core-services/auth/realm.ts";
 export { Database } from "../../core-services/db/database.ts";
 export { SqlDatabase } from "../../core-services/db/sql-database.ts";
 export { Background } from "./background.ts";
+export { Functions } from "../../core-services/gateway/functions/functions.ts";
+export { Dispatcher } from "./functions/entrypoint.ts";
 export { ResponseCache } from "../../core-services/gateway/cache/response-cache.ts";
 export { RoutedTenants } from "../../core-services/gateway/routes/routed-tenants.ts";
 export { Traffic } from "../../core-services/gateway/traffic.ts";

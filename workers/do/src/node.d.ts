@@ -21,6 +21,13 @@ declare module "node:crypto" {
   ): void;
 }
 
+declare module "node:async_hooks" {
+  export class AsyncLocalStorage<T> {
+    getStore(): T | undefined;
+    run<R>(store: T, callback: () => R): R;
+  }
+}
+
 declare module "node:net" {
   /** 4, 6, or 0 for what is no IP address. */
   export function isIP(text: string): number;

@@ -26,7 +26,11 @@ import { decodeAnswer } from "../../../sdk/src/answer.ts";
 import { execute, type ExecuteDeps, type Observer } from "./executor/execute.ts";
 import { NO_NETWORK } from "./executor/network.ts";
 import { parseJob } from "./executor/request.ts";
-import { Run } from "./executor/run.ts";
+import { programAttempt, Run } from "./executor/run.ts";
+import { dispatch, type Dispatch } from "./functions/dispatch.ts";
+import { dispatchFor, type OuterDispatch } from "./functions/dispatcher.ts";
+import type { FunctionResponse } from "./functions/host.ts";
+import type { FunctionPath } from "./functions/http.ts";
 import { allows, policy, type Policy } from "./policy.ts";
 import { ROOT, type Principal } from "./principal.ts";
 import { Standing } from "./standing.ts";
@@ -121,7 +125,7 @@ export class Session extends Services {
     const job = parseJob({ code: "return 1" }, policy(ROOT));
     const enter = () => executor.enter({ executionId: "ready", tenant: ROOT.tenant, depth: 0, limits: job.limits });
     const run = new Run({ job, tier: ROOT.tier, now, onLog: () => {}, beforeCall: () => Promise.resolve() });
-    const { conclusion } = await run.execute(await enter(), enter, new Nothing(), NO_NETWORK);
+    const { conclusion } = await run.execute(await enter(), enter, programAttempt(job, new Nothing(), NO_NETWORK));
     if (conclusion.outcome !== "ok")
       throw new DoError("UNAVAILABLE", "Cannot run code now", { reason: conclusion.outcome, retryAfterMs: 1_000 });
   }
@@ -129,6 +133,16 @@ export class Session extends Services {
   /** The executions, for a request that was counted when it came. */
   static executionsOf(session: Session): ExecutionsCapability {
     return new ExecutionsCapability(session.#deps.env, session.#standing.counted());
+  }
+
+  /** A request to a function, by who the session is; functions decide whom they answer. */
+  static fetchFunction(session: Session, path: FunctionPath, request: Request, readBytes: Dispatch["readBytes"]): Promise<Response> {
+    return dispatch(session.#deps, { path, request, authority: session.#standing.counted(), readBytes });
+  }
+
+  /** A request to a function of a namespace, for a Worker that has a dispatcher. */
+  static dispatch(session: Session, call: Omit<OuterDispatch, "authority">): Promise<FunctionResponse> {
+    return dispatchFor(session.#deps, { ...call, authority: session.#standing.metered() });
   }
 
   static whoAmI(session: Session): WhoAmI {

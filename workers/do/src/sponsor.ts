@@ -7,7 +7,7 @@ import { DoError } from "./errors.ts";
  * On whose behalf work is done that this authority asks for: never more than it holds now, and nothing once what it
  * stands on (key, user) is gone. A key that is rotated goes on as its successor.
  */
-export function sponsorOf({ principal, policy, services, via }: Authority): Sponsor {
+export function sponsorOf({ principal, policy, services, via }: Omit<Authority, "functions">): Sponsor {
   if (principal.kind === "anonymous")
     throw new DoError("PERMISSION_DENIED", "Cannot leave work to be done later: nobody would answer for it", { reason: "NO_SPONSOR" });
   return {

@@ -1,9 +1,12 @@
+import { executorOf } from "#seam";
+import { waitUntil } from "cloudflare:workers";
 import { configOf } from "../../core-services/auth/config.ts";
 import { realmOf } from "../../core-services/auth/realm.ts";
 import type { ServiceName, WhoAmI } from "../../../sdk/src/types.ts";
 import type { Sponsor } from "../../core-services/shared/background.ts";
 import type { Authenticated, Authenticator, Circumstances } from "./authenticate.ts";
 import { UNMETERED, type Authority, type Meter } from "./capabilities.ts";
+import { Engine } from "./functions/engine.ts";
 import { policy, whoAmI, within, type Policy } from "./policy.ts";
 import type { Principal } from "./principal.ts";
 import { refused } from "./refused.ts";
@@ -101,6 +104,8 @@ export class Standing {
     const { principal, circumstances } = this;
     const services = servicesOf(this.#env, principal);
     const policyNow = () => this.#policy;
+    const via = { ...circumstances, credential: this.#authenticated.credential, rates: () => this.rates };
+    const deps = { env: this.#env, executor: executorOf(this.#env), now: Date.now, waitUntil };
     return {
       principal,
       get policy() {
@@ -108,11 +113,8 @@ export class Standing {
       },
       services,
       meter,
-      via: {
-        ...circumstances,
-        credential: this.#authenticated.credential,
-        rates: () => this.rates,
-      },
+      via,
+      functions: new Engine(deps, principal.tenant, via, undefined),
     };
   }
 }

@@ -1,7 +1,7 @@
 import { DoError } from "../../../../sdk/src/errors.ts";
-import { decide, type DenyReason } from "./decide.ts";
+import { decide, type Asked, type Decision, type DenyReason } from "./decide.ts";
 import { incoming, outgoing, withoutCredentials } from "./headers.ts";
-import type { EgressRules } from "./rules.ts";
+import type { EgressRules, OwnEgressRules } from "./rules.ts";
 import { bounded } from "./body.ts";
 
 /** A network, as a service binding has it. */
@@ -12,6 +12,8 @@ export interface Network {
 /** Where requests leave do: the rules of a tenant, and the networks that there are. */
 export interface WayOut {
   readonly rules: EgressRules;
+  /** Of who asks, beside: both must allow a request. */
+  readonly ownRules?: OwnEgressRules | undefined;
   /** Public addresses only. That a name does not lead to another one, it sees each time it connects. */
   readonly publicNetwork: Network;
   /** This machine only, for the origins that the operator names; without it nothing here is reached. */
@@ -59,7 +61,7 @@ export async function guardedRequest(way: WayOut, sent: Outgoing): Promise<Incom
   if (!/^[A-Z][A-Z-]{0,31}$/.test(method) || FORBIDDEN_METHODS.has(method)) throw invalid(`the method ${method.slice(0, 32)} is not sent`);
   let headers = outgoing(sent.headers);
   for (let hops = 0; ; hops++) {
-    const decision = decide(way.rules, { url, method, headers }, way.loopbackOrigins);
+    const decision = decideBoth(way, { url, method, headers });
     if (decision.kind === "denied") throw egressDenied(url, decision.reason, decision.why);
     if (decision.kind === "answered") return canned(url, hops > 0, decision.answer);
     const response = await exchange(way, url, {
@@ -91,6 +93,12 @@ export async function guardedRequest(way: WayOut, sent: Outgoing): Promise<Incom
       throw new DoError("UPSTREAM", "Cannot follow a redirect: the body was sent as a stream", { reason: "REDIRECT_OF_STREAM" });
     url = next;
   }
+}
+
+/** What the tenant's rules say, if those of who asks allow it. */
+function decideBoth({ rules, ownRules, loopbackOrigins }: WayOut, asked: Asked): Decision {
+  const own = ownRules && decide(ownRules, asked, loopbackOrigins);
+  return own?.kind === "denied" ? { ...own, why: `${own.why}, of the function's own rules` } : decide(rules, asked, loopbackOrigins);
 }
 
 interface Hop {

@@ -77,6 +77,17 @@ export type EgressRule = z.output<typeof Rule>;
 export type RequestMatch = z.output<typeof RequestMatch>;
 export type Match = z.output<typeof Match>;
 
+/** Of one function. It narrows what its tenant's rules allow: what is added to requests, and answered in their place, is theirs. */
+export const OwnEgressRules = z.union([
+  z.enum(["allow-all", "deny-all"]),
+  Custom.extend({
+    allow: z
+      .union([z.array(Domain).max(200), z.record(Domain, z.array(z.strictObject({ match: RequestMatch.optional() })).max(50))])
+      .optional(),
+  }),
+]);
+export type OwnEgressRules = z.output<typeof OwnEgressRules>;
+
 export const DENY_ALL: EgressRules = "deny-all";
 
 /** Most characters of a tenant's rules as JSON. */

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { FunctionName } from "../functions/names.ts";
 import { HOP_BY_HOP } from "../egress/headers.ts";
 import { HeaderName, HeaderValue } from "../egress/rules.ts";
 import { patternProblem } from "./pattern.ts";
@@ -6,7 +7,6 @@ import { patternProblem } from "./pattern.ts";
 /** A route as its owner writes it: what matches, where it goes, and what is done on bad days. */
 
 export const RouteName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, "must be a to z, 0 to 9, ., _ and -, at most 63");
-export const FunctionName = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, "must be a to z, 0 to 9, _ and -, at most 63");
 
 const HOST = /^(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$/;
 export const HostPattern = z

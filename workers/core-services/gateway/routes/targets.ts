@@ -1,14 +1,17 @@
-import * as z from "zod";
 import { DoError } from "../../../../sdk/src/errors.ts";
 import type { Background } from "../../shared/background.ts";
 import { guardedRequest, type WayOut } from "../egress/guarded-request.ts";
-import { FunctionName, type Route, type RouteTarget } from "./route.ts";
+import { incoming, outgoing } from "../egress/headers.ts";
+import { FunctionName, isPlainName } from "../functions/names.ts";
+import type { Route, RouteTarget } from "./route.ts";
 import { fill } from "./template.ts";
 
 /** A request as it comes to a route. */
 export interface RoutedRequest {
   readonly method: string;
   readonly url: URL;
+  /** As the tenant has it: without the place where its routes are. */
+  readonly path: string;
   /** Without what is for do alone. */
   readonly headers: Headers;
   /** Read once, so that it can be sent again. */
@@ -26,6 +29,20 @@ export interface Sent {
   readonly signal: AbortSignal;
 }
 
+/** What a route asks of a saved function. */
+export interface AskedFunction {
+  readonly name: string;
+  readonly url: string;
+  readonly method: string;
+  readonly headers: Headers;
+  readonly body: Uint8Array | undefined;
+  /** Until the head of its answer. */
+  readonly signal: AbortSignal;
+}
+
+/** Asks a function as who made the route. @throws DoError */
+export type AskFunction = (asked: AskedFunction) => Promise<Response>;
+
 /** What routes lead to. Each answers a Response, whatever its status, or throws a DoError when there is none. */
 export interface Targets {
   send(target: RouteTarget, sent: Sent): Promise<Response>;
@@ -37,8 +54,10 @@ const MAX_UPSTREAM_BYTES = 64 * 1024 * 1024;
 export class TenantTargets implements Targets {
   readonly #wayOut: () => Promise<WayOut>;
   readonly #background: Background;
+  readonly #askFunction: AskFunction;
 
-  constructor(wayOut: () => Promise<WayOut>, background: Background) {
+  constructor(wayOut: () => Promise<WayOut>, background: Background, askFunction: AskFunction) {
+    this.#askFunction = askFunction;
     this.#wayOut = wayOut;
     this.#background = background;
   }
@@ -67,15 +86,13 @@ export class TenantTargets implements Targets {
     return new Response(hasNoBody(answer.status) ? null : answer.body, { status: answer.status, headers: answer.headers });
   }
 
-  async #function(name: string, { request }: Sent): Promise<Response> {
-    const { method, url, headers, body, says } = request;
-    const input = {
-      url: url.href,
-      method,
-      headers: { ...Object.fromEntries(headers), ...says },
-      ...(body === undefined ? {} : { body: new TextDecoder().decode(body) }),
-    };
-    return toResponse(await this.#background.call("gateway", "invoke", [name, input]));
+  /** A function sees the paths of its tenant, wherever those are. */
+  async #function(name: string, { request, signal }: Sent): Promise<Response> {
+    const { method, url, path, body, says } = request;
+    const headers = outgoing(request.headers);
+    for (const [header, value] of Object.entries(says)) headers.set(header, value);
+    const answer = await this.#askFunction({ name, url: `${url.origin}${path}${url.search}`, method, headers, body, signal });
+    return new Response(answer.body, { status: answer.status, headers: incoming(answer.headers) });
   }
 
   async #service(
@@ -101,9 +118,9 @@ export function targetOf(target: RouteTarget, request: RoutedRequest): RouteTarg
   if (!("customer" in target)) return target;
   const { function: template, customer } = target;
   const said = customerOf(customer, request);
-  if (typeof said !== "string" || !/^[a-z0-9][a-z0-9_-]{0,62}$/.test(said)) {
+  if (typeof said !== "string" || !isPlainName(said)) {
     const where = customer.from === "subdomain" ? "the subdomain" : `the ${customer.from} ${customer.name}`;
-    throw new DoError("INVALID_ARGUMENT", `The request must name a customer: ${where} must be a to z, 0 to 9, _ and -`, {
+    throw new DoError("INVALID_ARGUMENT", `The request must name a customer: ${where} must be letters, digits, _ and -, at most 60`, {
       reason: "NO_CUSTOMER",
     });
   }
@@ -122,21 +139,6 @@ function customerOf(customer: Extract<RouteTarget, { customer: unknown }>["custo
     case "claim":
       return claims && Object.hasOwn(claims, customer.name) ? claims[customer.name] : undefined;
   }
-}
-
-const FunctionAnswer = z.strictObject({
-  status: z.int().min(200).max(599),
-  headers: z.record(z.string(), z.string()),
-  body: z.unknown(),
-});
-
-/** What a function answered: `{ status, headers, body }` of one with fetch(), or any value, which is JSON. */
-function toResponse(value: unknown): Response {
-  const answered = FunctionAnswer.safeParse(value);
-  if (!answered.success) return Response.json(value ?? null);
-  const { status, headers, body } = answered.data;
-  const text = typeof body === "string" ? body : body === undefined ? "" : JSON.stringify(body);
-  return new Response(hasNoBody(status) ? null : text, { status, headers });
 }
 
 export function staticAnswer({ status = 200, headers = {}, json }: Extract<RouteTarget, { response: unknown }>["response"]): Response {

@@ -14,7 +14,7 @@ import {
   type FinishEntry,
   type RunControl,
 } from "./schema.ts";
-import { Texts } from "./texts.ts";
+import { Texts } from "../../../core-services/shared/texts.ts";
 
 interface Row extends Record<string, SqlStorageValue> {
   id: string;

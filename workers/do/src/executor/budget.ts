@@ -43,6 +43,8 @@ function tooMany(what: string, most: number): DoError {
 
 export interface MeterOptions {
   readonly budget: Budget;
+  /** Of its own; the budget's is of all that the root starts. */
+  readonly mostCalls: number;
   readonly elapsedMs: () => number;
   /** Settles before a call has an effect. */
   readonly beforeCall: () => Promise<unknown>;
@@ -91,10 +93,10 @@ export class ExecutionMeter implements Meter {
   take(access: MeteredCall["access"]): void {
     this.#check();
     if (access !== "read") this.hasWritten = true;
-    const { budget, onExceeded } = this.#options;
-    if (budget.calls >= budget.maxCalls) {
+    const { budget, mostCalls, onExceeded } = this.#options;
+    if (budget.calls >= budget.maxCalls || this.count >= mostCalls) {
       onExceeded();
-      throw new DoError("LIMIT_EXCEEDED", `Cannot call: an execution may make at most ${budget.maxCalls} calls`, {
+      throw new DoError("LIMIT_EXCEEDED", `Cannot call: an execution may make at most ${Math.min(budget.maxCalls, mostCalls)} calls`, {
         reason: "CALLS",
         retryable: false,
       });

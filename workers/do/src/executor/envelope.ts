@@ -12,7 +12,7 @@ const Milliseconds = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
 
 const Head = z.union([
   z.object({ ok: z.literal(true), types: z.record(z.string(), z.string()), hasValue: z.boolean(), cpuMs: Milliseconds }),
-  z.object({ ok: z.literal(false), error: GuestError, cpuMs: Milliseconds }),
+  z.object({ ok: z.literal(false), error: GuestError, cpuMs: Milliseconds, isNotLoaded: z.boolean().optional() }),
   z.object({ ok: z.literal(false), resultBytes: z.int().min(0), cpuMs: Milliseconds }),
 ]);
 
@@ -21,6 +21,9 @@ export const GuestLogs = z.object({
   entries: z.array(z.object({ level: z.enum(LOG_LEVELS), message: z.string() })),
 });
 const CpuExceeded = z.object({ spentMs: Milliseconds, logs: GuestLogs, stack: z.string() });
+
+/** The reason of an error that came when a function's module was evaluated: its isolate is of no use any more. */
+export const NOT_LOADED = "NOT_LOADED";
 
 export function parseEnvelope(envelope: unknown, compiled: Compiled): { ending: Ending; cpuMs: number } {
   if (typeof envelope !== "string") return forged(compiled);
@@ -32,7 +35,10 @@ export function parseEnvelope(envelope: unknown, compiled: Compiled): { ending: 
     const { types, hasValue } = head.data;
     return { cpuMs, ending: { kind: "answered", resultText: lineEnd === -1 ? "" : envelope.slice(lineEnd + 1), types, hasValue } };
   }
-  if ("error" in head.data) return { cpuMs, ending: { kind: "threw", error: threw(head.data.error, compiled) } };
+  if ("error" in head.data) {
+    const error = threw(head.data.error, compiled);
+    return { cpuMs, ending: { kind: "threw", error: head.data.isNotLoaded ? { ...error, reason: NOT_LOADED } : error } };
+  }
   return { cpuMs, ending: { kind: "result-too-large", resultBytes: head.data.resultBytes } };
 }
 

@@ -8,12 +8,13 @@ import { DoError } from "../errors.ts";
 import type { BeginEntry, FinishEntry, RunControl } from "../executions/schema.ts";
 import { hasFailed, works, writeLater } from "../executions/unwritten.ts";
 import type { Executor, Place } from "./executor.ts";
+import { Engine } from "../functions/engine.ts";
 import { GuestSurface } from "./guest-surface.ts";
 import { CONSOLE_MODULE, HARNESS_MODULE, NETWORK_MODULE, RESPOND_MODULE, TYPED_INPUT_MODULE } from "./guest.generated.ts";
 import { ExecutionNetwork, wayOutOfTenant } from "./network.ts";
 import { Recording } from "./recording.ts";
 import { parseJob, type Job } from "./request.ts";
-import { Run, type RunRecord } from "./run.ts";
+import { programAttempt, Run, type RunRecord } from "./run.ts";
 
 /** What executing needs of the world. */
 export interface ExecuteDeps {
@@ -32,6 +33,8 @@ export interface Parent {
   readonly id: string;
   readonly depth: number;
   readonly run: Run;
+  /** Names of the functions that are being called, from the outermost on. */
+  readonly functions?: readonly string[];
 }
 
 export interface Observer {
@@ -99,7 +102,7 @@ async function admit(deps: ExecuteDeps, caller: Caller, job: Job, observer: Obse
   run.start();
   observer.started(id);
   parent?.run.adopt(run);
-  const self: Parent = { id, depth: parent ? parent.depth + 1 : 0, run };
+  const self: Parent = { id, depth: parent ? parent.depth + 1 : 0, run, functions: parent?.functions ?? [] };
   const work = runAndRecord({ ...deps, place, enter }, caller, job, self, recording, isKeyed);
   deps.waitUntil(work.catch(() => undefined));
   return work;
@@ -119,7 +122,9 @@ async function runAndRecord(
   keepAnswer: boolean,
 ): Promise<string> {
   const { id, run } = self;
-  const authority = { ...caller, services: job.services, meter: run.meter, via: { ...caller.via, isGuest: true } };
+  const via = { ...caller.via, isGuest: true };
+  const functions = new Engine(deps, caller.principal.tenant, via, self);
+  const authority = { ...caller, services: job.services, meter: run.meter, via, functions };
   const asGuest: Caller = { ...caller, policy: { ...caller.policy, services: job.services } };
   const surface = new GuestSurface(deps.env, authority, (request) => execute(deps, asGuest, request, SILENT, self));
   const network = new ExecutionNetwork({
@@ -128,7 +133,7 @@ async function runAndRecord(
     elapsedMs: () => run.elapsedMs(),
     leftMs: () => run.budget.deadlineMs - deps.now(),
   });
-  const { conclusion, ...ran } = await run.execute(deps.place, deps.enter, surface, network);
+  const { conclusion, ...ran } = await run.execute(deps.place, deps.enter, programAttempt(job, surface, network));
   network.close();
   const requests = job.captureFetch ? network.requests : undefined;
   const record = requests && network.truncated ? { ...ran, truncated: [...ran.truncated, "requests"] } : ran;
@@ -147,7 +152,7 @@ async function runAndRecord(
   return answer;
 }
 
-const SILENT: Observer = { sharesId: false, started: () => {}, log: () => {} };
+export const SILENT: Observer = { sharesId: false, started: () => {}, log: () => {} };
 
 /** What the record of a running execution holds of it. */
 export class Control extends RpcTarget implements RunControl {

@@ -1,5 +1,7 @@
 import type { ExecutionError } from "../../../../sdk/src/types.ts";
 import type { ValueTypes } from "../../../../sdk/src/values.ts";
+import type { Bundled, BundleRequest } from "./guest/bundle-protocol.ts";
+import type { FunctionHost, FunctionJob } from "./guest/function-protocol.ts";
 import type { GuestHost, LogBatch } from "./guest/protocol.ts";
 import type { Job } from "./request.ts";
 
@@ -34,6 +36,16 @@ export interface Entry {
   /** 0 for an execution that a caller started. */
   readonly depth: number;
   readonly limits: Pick<Job["limits"], "wallMs" | "cpuMs" | "memoryMb">;
+  /** Of a saved function: a process that has its isolate is better than another. */
+  readonly warmId?: string | undefined;
+}
+
+/** One call of a saved function. */
+export interface FunctionProgram {
+  /** What the isolate is kept under, made from all that its code may not share with other code; none for one that is used once. */
+  readonly warmId: string | undefined;
+  readonly job: Omit<FunctionJob, "guard" | "mirrorLogs">;
+  readonly body: ReadableStream<Uint8Array> | null;
 }
 
 /**
@@ -43,6 +55,8 @@ export interface Entry {
 export interface Executor {
   /** Waits for a place to run in. @throws DoError RATE_LIMITED, UNAVAILABLE, with `retryAfterMs` */
   enter(entry: Entry): Promise<Place>;
+  /** Makes one module of several files. @throws DoError UNAVAILABLE */
+  bundle(entry: Entry, request: BundleRequest): Promise<Bundled>;
 }
 
 /** Room for one run. It is left by running, or by `leave()`. */
@@ -50,6 +64,8 @@ export interface Place {
   readonly queueMs: number;
   /** Runs a program to its end. A rejection means that the run was lost, and nothing else. */
   run(program: Program, host: GuestHost, stop: Stop): Promise<Report>;
+  /** The same for a call of a saved function; `code` gives its module, when no isolate of it is warm. */
+  call(program: FunctionProgram, host: FunctionHost, stop: Stop, code: () => Promise<string>): Promise<Report>;
   leave(): Promise<void>;
 }
 

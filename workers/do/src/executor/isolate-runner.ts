@@ -90,7 +90,7 @@ export class IsolateRunner {
 }
 
 /** What a run means whose isolate answered with an error instead of an envelope. In one process no run is lost. */
-function rejectionEnding(message: string, compiled: Compiled): Ending {
+export function rejectionEnding(message: string, compiled: Compiled): Ending {
   if (message.startsWith(CPU_MARK)) return parseCpuExceeded(message.slice(CPU_MARK.length), compiled);
   // Cloudflare's own limit, where the guard sees no time pass.
   if (/exceeded CPU (?:time )?limit/i.test(message)) {

@@ -1,5 +1,13 @@
 import { NO_EGRESS } from "../egress.ts";
-import { CONSOLE_MODULE, GUARD_MODULE, HARNESS_MODULE, NETWORK_MODULE, RESPOND_MODULE, TYPED_INPUT_MODULE } from "./guest.generated.ts";
+import {
+  CONSOLE_MODULE,
+  FUNCTION_HARNESS_MODULE,
+  GUARD_MODULE,
+  HARNESS_MODULE,
+  NETWORK_MODULE,
+  RESPOND_MODULE,
+  TYPED_INPUT_MODULE,
+} from "./guest.generated.ts";
 import type { Support } from "./guest/protocol.ts";
 import type { Limits } from "../../../../sdk/src/types.ts";
 import type { ValueTypes } from "../../../../sdk/src/values.ts";
@@ -47,6 +55,25 @@ export function workerCode(userModule: string, limits: Limits, support: Support)
     globalOutbound: NO_EGRESS,
     // Enforced by Cloudflare; open-source workerd reads and drops it. Calls of services and batches of logs are
     // subrequests there; how many calls there may be is counted by the host.
+    limits: { cpuMs: limits.cpuMs, subRequests: limits.calls + LOG_BATCHES },
+  };
+}
+
+/** The same for a saved function, whose isolate is used again: nothing of a call is in it. */
+export function functionWorkerCode(userModule: string, limits: Limits, guard: boolean): WorkerLoaderWorkerCode {
+  return {
+    compatibilityDate: COMPATIBILITY_DATE,
+    // The harness tells by its asynchronous context whose turn it is.
+    compatibilityFlags: USES_NODE.test(userModule) ? ["nodejs_compat"] : ["nodejs_als"],
+    allowExperimental: false,
+    mainModule: MAIN_MODULE,
+    modules: {
+      [MAIN_MODULE]: FUNCTION_HARNESS_MODULE,
+      [USER_MODULE]: userModule,
+      ...(guard ? { "guard.js": GUARD_MODULE } : {}),
+    },
+    env: {},
+    globalOutbound: NO_EGRESS,
     limits: { cpuMs: limits.cpuMs, subRequests: limits.calls + LOG_BATCHES },
   };
 }

@@ -1,6 +1,9 @@
+import { sha256 } from "../../../core-services/shared/hash.ts";
 import { DoError } from "../errors.ts";
 import type { CompileFull } from "./compile/compile.ts";
-import type { Entry, Executor, Place, Program, Report } from "./executor.ts";
+import type { Entry, Executor, FunctionProgram, Place, Program, Report, Stop } from "./executor.ts";
+import type { Bundled, BundleRequest } from "./guest/bundle-protocol.ts";
+import type { FunctionHost } from "./guest/function-protocol.ts";
 import type { GuestHost, LogBatch } from "./guest/protocol.ts";
 import { parseReport } from "./report.ts";
 import { SETTLE_MS } from "./settle.ts";
@@ -12,13 +15,15 @@ interface ProcessStub {
 
 /** An executor process, as its binding has it (workers/processes/executor.ts). */
 export interface ExecutorStub extends ProcessStub {
-  run(lease: string, program: Program, host: GuestHost, compileFull: CompileFull): Promise<unknown>;
+  run(lease: string, owner: string, program: Program, host: GuestHost, compileFull: CompileFull): Promise<unknown>;
+  call(lease: string, owner: string, program: FunctionProgram, host: FunctionHost, code: () => Promise<string>): Promise<unknown>;
   stop(lease: string, reason: string): Promise<void>;
 }
 
 /** The compiler process (workers/processes/compiler.ts). */
 export interface CompilerStub extends ProcessStub {
   compile(lease: string, code: string): ReturnType<CompileFull>;
+  bundle(lease: string, request: BundleRequest): Promise<Bundled>;
 }
 
 export interface Processes {
@@ -41,31 +46,48 @@ export class PooledExecutor implements Executor {
 
   async enter(entry: Entry): Promise<Place> {
     const lease = await this.#supervisor.lease("executor", entry);
+    const owner = sha256(entry.tenant);
+    const ran = (start: (executor: ExecutorStub) => Promise<unknown>, stop: Stop) => this.#run(lease, start, stop);
     return {
       queueMs: lease.queueMs,
-      run: async (program, host, { asked, given }) => {
-        const executor = await connected(this.#processes.executor(lease.seat), lease);
-        const running = settle(executor.run(lease.id, program, host, (code) => this.#compileFull(code, entry)));
-        // Who does not hear it is ended all the same.
-        void asked.then((reason) => executor.stop(lease.id, reason)).catch(() => undefined);
-        const settled = await Promise.race([running, given.then(() => after(SETTLE_MS))]);
-        if (!settled?.ok) await this.#supervisor.end(lease);
-        return toReport(settled, await lease.verdict());
-      },
+      run: (program, host, stop) =>
+        ran((executor) => executor.run(lease.id, owner, program, host, (code) => this.#compileFull(code, entry)), stop),
+      call: (program, host, stop, code) => ran((executor) => executor.call(lease.id, owner, program, host, code), stop),
       leave: () => this.#supervisor.leave(lease),
     };
   }
 
+  async bundle(entry: Entry, request: BundleRequest): Promise<Bundled> {
+    const bundled = await this.#inCompiler(entry, (compiler, lease) => compiler.bundle(lease, request));
+    return bundled ?? { error: "The code is too much for the TypeScript compiler" };
+  }
+
+  async #run(lease: Lease, start: (executor: ExecutorStub) => Promise<unknown>, { asked, given }: Stop): Promise<Report> {
+    const executor = await connected(this.#processes.executor(lease.seat), lease);
+    const running = settle(start(executor));
+    // Who does not hear it is ended all the same.
+    void asked.then((reason) => executor.stop(lease.id, reason)).catch(() => undefined);
+    const settled = await Promise.race([running, given.then(() => after(SETTLE_MS))]);
+    if (!settled?.ok) await this.#supervisor.end(lease);
+    return toReport(settled, await lease.verdict());
+  }
+
   async #compileFull(code: string, entry: Entry): ReturnType<CompileFull> {
-    const lease = await this.#supervisor.lease("compiler", { ...entry, limits: COMPILER_LIMITS });
+    const compiled = await this.#inCompiler(entry, (compiler, lease) => compiler.compile(lease, code));
+    return compiled ?? { error: "The code is too much for the TypeScript compiler", line: 1, column: 0 };
+  }
+
+  /** @returns undefined when the compiler was ended at its limits */
+  async #inCompiler<T>(entry: Entry, ask: (compiler: CompilerStub, lease: string) => Promise<T>): Promise<T | undefined> {
+    // It waits for nobody: to the pool of compilers, what an execution inside another asks is like any other.
+    const lease = await this.#supervisor.lease("compiler", { ...entry, depth: 0, limits: COMPILER_LIMITS });
     const compiler = await connected(this.#processes.compiler(lease.seat), lease);
-    const settled = await settle(compiler.compile(lease.id, code));
+    const settled = await settle(ask(compiler, lease.id));
     if (settled.ok) return settled.value;
     await this.#supervisor.end(lease);
     const { fate } = await lease.verdict();
-    if (fate !== "cpu" && fate !== "memory")
-      throw new DoError("UNAVAILABLE", "The compiler was lost", { reason: "COMPILER_LOST", retryAfterMs: 100 });
-    return { error: "The code is too much for the TypeScript compiler", line: 1, column: 0 };
+    if (fate === "cpu" || fate === "memory") return undefined;
+    throw new DoError("UNAVAILABLE", "The compiler was lost", { reason: "COMPILER_LOST", retryAfterMs: 100 });
   }
 }
 

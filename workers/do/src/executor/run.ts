@@ -1,7 +1,7 @@
 import { RpcTarget } from "cloudflare:workers";
 import type { LogEntry, ServiceCall, Usage } from "../../../../sdk/src/types.ts";
 import { Budget, ExecutionMeter } from "./budget.ts";
-import type { Place, Report } from "./executor.ts";
+import type { Place, Program, Report, Stop } from "./executor.ts";
 import { GRACE_MS, type GuestHost, type GuestResponse } from "./guest/protocol.ts";
 import { Logbook } from "./logbook.ts";
 import { conclude, type Conclusion, type StopReason } from "./outcome.ts";
@@ -46,8 +46,16 @@ export class RunHost extends RpcTarget implements GuestHost {
   }
 }
 
+/** Runs once, in one place; what is logged goes to the logbook. */
+export type Attempt = (place: Place, logbook: Logbook, stop: Stop) => Promise<Report>;
+
+/** A program that is run once and forgotten; `surface` is what its code gets as `env.DO`. */
+export function programAttempt(program: Program, surface: RpcTarget, network: GuestNetwork): Attempt {
+  return (place, logbook, stop) => place.run(program, new RunHost(logbook, surface, network), stop);
+}
+
 export interface RunOptions {
-  readonly job: Job;
+  readonly job: Pick<Job, "limits">;
   readonly tier: string;
   readonly now: () => number;
   readonly onLog: (entry: LogEntry) => void;
@@ -59,7 +67,7 @@ export interface RunOptions {
 export class Run {
   readonly meter: ExecutionMeter;
   readonly budget: Budget;
-  readonly #job: Job;
+  readonly #job: Pick<Job, "limits">;
   readonly #tier: string;
   readonly #now: () => number;
   #startedMs: number;
@@ -83,6 +91,7 @@ export class Run {
     this.#logbook = new Logbook(job.limits.logBytes, () => this.elapsedMs(), onLog);
     this.meter = new ExecutionMeter({
       budget: this.budget,
+      mostCalls: job.limits.calls,
       elapsedMs: () => this.elapsedMs(),
       beforeCall,
       onExceeded: () => this.stop("calls-exceeded"),
@@ -121,16 +130,15 @@ export class Run {
 
   /**
    * Runs to the end, whatever that is, in `place` and, when that is lost with nothing written, in others.
-   * `surface` is what the code gets as `env.DO`, `network` what it reaches by `fetch`.
    */
-  async execute(place: Place, another: () => Promise<Place>, surface: RpcTarget, network: GuestNetwork): Promise<RunRecord> {
+  async execute(place: Place, another: () => Promise<Place>, attempt: Attempt): Promise<RunRecord> {
     // Stopped before it started: by a parent that was over, or while it waited.
     if (this.#stop) {
       await place.leave();
       return this.#record(undefined, this.elapsedMs());
     }
     const timer = setTimeout(() => this.stop("timeout"), this.#job.limits.wallMs);
-    const report = await this.#runUntilKept(place, another, surface, network);
+    const report = await this.#runUntilKept(place, another, attempt);
     clearTimeout(timer);
     const wallMs = this.elapsedMs();
     this.#close();
@@ -139,13 +147,12 @@ export class Run {
   }
 
   /** A run that was lost and had written nothing is run again. @returns undefined when it stays lost */
-  async #runUntilKept(first: Place, another: () => Promise<Place>, surface: RpcTarget, network: GuestNetwork): Promise<Report | undefined> {
+  async #runUntilKept(first: Place, another: () => Promise<Place>, attemptOnce: Attempt): Promise<Report | undefined> {
     let place = first;
     for (let attempt = 1; ; attempt++) {
       this.#queueMs += place.queueMs;
-      const host = new RunHost(this.#logbook, surface, network);
       try {
-        return await place.run(this.#job, host, { asked: this.#stopped.promise, given: this.#graceOver.promise });
+        return await attemptOnce(place, this.#logbook, { asked: this.#stopped.promise, given: this.#graceOver.promise });
       } catch (error) {
         logLost(error, attempt);
         if (this.#stop || this.meter.hasWritten || attempt === MAX_ATTEMPTS) return undefined;

@@ -10,10 +10,12 @@ import { d1 } from "./routes/d1.ts";
 import { db } from "./routes/db.ts";
 import { execute } from "./routes/execute.ts";
 import { executions } from "./routes/executions.ts";
+import { fn } from "./routes/fn.ts";
 import { oauth } from "./routes/oauth.ts";
 import { openapi } from "./routes/openapi.ts";
 import { rest } from "./routes/rest/rest.ts";
 import { rpc } from "./routes/rpc.ts";
+import { wfp } from "./routes/wfp/wfp.ts";
 import { wellKnown } from "./routes/well-known.ts";
 
 const CLIENT_PATHS: ReadonlySet<string> = new Set(["/token", "/revoke", "/register"]);
@@ -43,7 +45,8 @@ const app = new Hono<HttpEnv>()
     const caller = await callerOf(c.req.raw, c.env.session);
     // Cap'n Web brings its own authenticate(), and counts each call.
     const isOpen = OPEN_PATHS.has(c.req.path) || c.req.path === "/rpc";
-    if (Session.isNobody(caller) && !isOpen) {
+    // Whether a function answers nobody in particular is for the function to say.
+    if (Session.isNobody(caller) && !isOpen && !c.req.path.startsWith("/fn/")) {
       throw new DoError("UNAUTHENTICATED", "Send a credential: Authorization: Bearer ...", { reason: "NO_CREDENTIAL" });
     }
     // Who came with a credential was counted with it.
@@ -59,6 +62,8 @@ const app = new Hono<HttpEnv>()
   .route("/", oauth)
   .route("/", execute)
   .route("/", executions)
+  .route("/", fn)
+  .route("/", wfp)
   .route("/", rpc)
   .route("/", db)
   .route("/", d1)

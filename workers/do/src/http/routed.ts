@@ -9,13 +9,15 @@ import { routedPlace, type RoutedPlace } from "../../../core-services/gateway/ro
 import type { Route } from "../../../core-services/gateway/routes/route.ts";
 import { isRouted } from "../../../core-services/gateway/routes/routed-tenants.ts";
 import { runRoute } from "../../../core-services/gateway/routes/run-route.ts";
-import { TenantTargets, type RoutedRequest } from "../../../core-services/gateway/routes/targets.ts";
+import type { StoredRoute } from "../../../core-services/gateway/routes/route-store.ts";
+import { TenantTargets, type AskFunction, type RoutedRequest } from "../../../core-services/gateway/routes/targets.ts";
 import { trafficOf, type MatchFound } from "../../../core-services/gateway/traffic.ts";
 import type { RateState } from "../../../core-services/auth/gcra.ts";
 import { backgroundOf } from "../../../core-services/shared/background.ts";
 import { denied } from "../capabilities.ts";
 import { DoError, publicError } from "../errors.ts";
 import { wayOutOfTenant } from "../executor/network.ts";
+import { askForRoute } from "../functions/for-route.ts";
 import { allows } from "../policy.ts";
 import { Session } from "../session.ts";
 import { readBytes } from "./body.ts";
@@ -72,9 +74,10 @@ async function routed(request: Request, session: Session, { tenant, path, isOwnH
   const { route } = stored;
   const caller = route.auth === "none" ? undefined : await callerOf(request, session, tenant, route);
   const rate = await takeRate(session, tenant, route, request, caller);
-  const routedRequest = await toRouted(request, session, route, caller);
+  const routedRequest = await toRouted(request, session, { route, path, isOwnHost }, caller);
+  const askFunction = askerOf(session, stored);
   const background = backgroundOf({ exports }, { sponsor: stored.sponsor, cause: { kind: "route", name: route.name } });
-  const targets = new TenantTargets(() => wayOutOfTenant(env, tenant), background);
+  const targets = new TenantTargets(() => wayOutOfTenant(env, tenant), background, askFunction);
   const cache = matched.isCached ? responseCacheOf(env, tenant) : undefined;
   const deps = { traffic, targets, cache, nowMs: now, random: Math.random, waitUntil };
   const answer = await runRoute(deps, { route, groups, request: routedRequest });
@@ -102,6 +105,16 @@ function checkRequest(request: Request, path: string): void {
       reason: "LOOP",
       retryable: false,
     });
+}
+
+/** Functions are asked in this request, and as who made the route, who is looked up each time. */
+function askerOf(session: Session, { sponsor, route }: StoredRoute): AskFunction {
+  const deps = Session.depsOf(session);
+  const circumstances = { ...deps.circumstances, isGuest: sponsor.isGuest, cause: `route:${route.name}` };
+  return async (asked) => {
+    const maker = await Session.onBehalf({ ...deps, circumstances }, sponsor);
+    return askForRoute(deps, Session.authorityOf(maker), asked);
+  };
 }
 
 /** The session of who asks: of this tenant, with the scope that the route needs. */
@@ -152,7 +165,12 @@ async function takeRate(
 }
 
 /** The request as the target gets it: without the credential that was for do, with who asks and how it came. */
-async function toRouted(request: Request, session: Session, route: Route, caller: Session | undefined): Promise<RoutedRequest> {
+async function toRouted(
+  request: Request,
+  session: Session,
+  { route, path, isOwnHost }: { route: Route; path: string; isOwnHost: boolean },
+  caller: Session | undefined,
+): Promise<RoutedRequest> {
   const { circumstances } = Session.depsOf(session);
   const url = new URL(request.url);
   const body = await readBytes(request, MAX_ROUTED_BODY_BYTES);
@@ -166,10 +184,12 @@ async function toRouted(request: Request, session: Session, route: Route, caller
   return {
     method: request.method,
     url,
+    path,
     headers,
     body: body.byteLength > 0 ? body : undefined,
     says: {
       "x-forwarded-host": url.host,
+      ...(isOwnHost ? {} : { "x-forwarded-prefix": url.pathname.slice(0, url.pathname.length - path.length) }),
       "x-forwarded-proto": url.protocol.slice(0, -1),
       "x-request-id": circumstances.requestId,
       "cdn-loop": loops === null ? "do" : `${loops}, do`,

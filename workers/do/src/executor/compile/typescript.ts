@@ -27,7 +27,7 @@ export type CompileFull = (code: string) => Promise<{ code: string; map: string 
  * than these (it reads comments and strings too); a false find costs milliseconds, a missed one would run other code
  * than was sent.
  */
-const NEEDS_FULL =
+export const NEEDS_FULL =
   /\b(?:namespace|module)(?:\s*\/[/*]|\s+[\p{ID_Start}$_\\])|(?:^|[\s({[,;}/=:])@(?:\s|\/|\(|[\p{ID_Start}$_\\])|\baccessor\b/mu;
 
 export async function transpile(code: string, compileFull: CompileFull): Promise<Transpiled> {

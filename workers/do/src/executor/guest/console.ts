@@ -16,7 +16,7 @@ export function captureLogs(host: GuestHost, { limits, captureConsole: isWanted,
 }
 
 /** Takes over every console method of the isolate. `write` gets each message at once, in order. */
-function captureConsole(write: (log: GuestLog) => void): void {
+export function captureConsole(write: (log: GuestLog) => void): void {
   const counts = new Map<string, number>();
   const starts = new Map<string, number>();
   let indent = "";

@@ -1,12 +1,17 @@
 /**
  * All of TypeScript, by esbuild, in an isolate of its own: 14 MB of WebAssembly that never gives memory back stays out
- * of every other isolate, and is loaded only when code needs it (compile/typescript.ts).
+ * of every other isolate, and is loaded only when code needs it (compile/typescript.ts, and what is saved).
  */
 import { abortIsolate, WorkerEntrypoint } from "cloudflare:workers";
-import { initialize, transform, type TransformFailure } from "esbuild-wasm/esm/browser.js";
+import { build, initialize, transform, type Message, type TransformFailure } from "esbuild-wasm/esm/browser.js";
 import wasmModule from "esbuild.wasm";
+import type { Bundled, BundleRequest } from "./bundle-protocol.ts";
+import { filesPlugin } from "./files-plugin.ts";
 
 type Compiled = { code: string; map: string } | { error: string; line: number; column: number };
+
+/** As TypeScript does by default: decorators as the language has them, fields as the language defines them. */
+const TSCONFIG = { compilerOptions: { useDefineForClassFields: true, verbatimModuleSyntax: false } };
 
 let ready: Promise<void> | undefined;
 
@@ -20,8 +25,7 @@ export default class FullCompiler extends WorkerEntrypoint {
         sourcemap: "external",
         sourcefile: "user.ts",
         logLevel: "silent",
-        // As TypeScript does by default: decorators as the language has them, fields as the language defines them.
-        tsconfigRaw: { compilerOptions: { useDefineForClassFields: true, verbatimModuleSyntax: false } },
+        tsconfigRaw: TSCONFIG,
       });
       return { code: made.code, map: made.map };
     } catch (error) {
@@ -29,6 +33,40 @@ export default class FullCompiler extends WorkerEntrypoint {
       // Not an error of the code: esbuild has died of it, and would fail whoever comes next.
       if (!first?.location) abortIsolate("The compiler died");
       return { error: first.text, line: first.location.line, column: first.location.column };
+    }
+  }
+
+  /** Several files as one module. What they import is among them, or is the runtime's. */
+  async bundle({ files, mainModule, packages }: BundleRequest): Promise<Bundled> {
+    await (ready ??= initialize({ wasmModule, worker: false }));
+    try {
+      const made = await build({
+        entryPoints: [mainModule],
+        bundle: true,
+        write: false,
+        outfile: "user.js",
+        format: "esm",
+        target: "es2024",
+        platform: "neutral",
+        mainFields: ["module", "main"],
+        conditions: ["workerd", "worker", "browser", "import"],
+        sourcemap: "external",
+        sourcesContent: false,
+        legalComments: "none",
+        logLevel: "silent",
+        tsconfigRaw: TSCONFIG,
+        plugins: [filesPlugin(new Map(files), packages)],
+      });
+      const text = (suffix: string) => made.outputFiles.find(({ path }) => path.endsWith(suffix))?.text ?? "";
+      return { code: text("user.js"), map: text("user.js.map") };
+    } catch (error) {
+      const [first] = (error as { errors?: Message[] }).errors ?? [];
+      if (!first) abortIsolate("The compiler died");
+      const { location, text } = first;
+      return {
+        error: text,
+        ...(location ? { file: location.file.replace(/^upload:/, ""), line: location.line, column: location.column + 1 } : {}),
+      };
     }
   }
 }

@@ -19,42 +19,59 @@ const LOOKS_PER_MS_WITHOUT_CLOCK = 60;
 const now = Date.now.bind(Date);
 const microtask = queueMicrotask;
 
-let budgetMs = Number.POSITIVE_INFINITY;
-let end: (() => void) | undefined;
-let stackAtLimit: string | undefined;
-let spentMs = 0;
+/** What one run has of CPU time, and how it ends when that is spent. */
+export interface Account {
+  budgetMs: number;
+  end: (() => void) | undefined;
+  stackAtLimit: string | undefined;
+  spentMs: number;
+}
+
+/** Of an isolate that runs one thing, and of what nobody has asked for: the evaluation of modules. */
+const only: Account = account(Number.POSITIVE_INFINITY, undefined);
+let current: (() => Account | undefined) | undefined;
 let lastMs = 0;
 let turn = 0;
 let lastTurn = -1;
 let isTurnMarked = false;
 let ticks = 1_000;
 
+export function account(budgetMs: number, end: (() => void) | undefined): Account {
+  return { budgetMs, end, stackAtLimit: undefined, spentMs: 0 };
+}
+
 /** Sets the budget, once: the code that is guarded could call this too. */
 export function arm(cpuMs: number, onExceeded: () => void): void {
-  if (end) return;
-  budgetMs = cpuMs;
-  end = onExceeded;
+  if (only.end) return;
+  only.budgetMs = cpuMs;
+  only.end = onExceeded;
   lastMs = now();
+}
+
+/** For an isolate that runs one call after the other, or several at a time: says whose turn it is. Once, too. */
+export function attribute(whose: () => Account | undefined): void {
+  current ??= whose;
 }
 
 /** CPU milliseconds that the guard has seen. */
 export function spent(): number {
-  return spentMs;
+  return only.spentMs;
 }
 
 /** Where the code was when its budget was spent; undefined while it is not. */
 export function overAt(): string | undefined {
-  return stackAtLimit;
+  return only.stackAtLimit;
 }
 
 /** @returns how many loops and calls may run before the next look */
 export function check(): number {
   const at = now();
   const gapMs = at - lastMs;
+  const mine = current?.() ?? only;
   // Before anything that can throw where the stack is full: else this gap would count again.
   lastMs = at;
-  if (at === 0) spentMs += 1 / LOOKS_PER_MS_WITHOUT_CLOCK;
-  else if (turn === lastTurn || gapMs < WAITED_MS) spentMs += gapMs;
+  if (at === 0) mine.spentMs += 1 / LOOKS_PER_MS_WITHOUT_CLOCK;
+  else if (turn === lastTurn || gapMs < WAITED_MS) mine.spentMs += gapMs;
   lastTurn = turn;
   if (gapMs > LOOK_EVERY_MS) ticks = ticks >> 1 || 1;
   else if (ticks < MOST_TICKS) ticks <<= 1;
@@ -63,7 +80,7 @@ export function check(): number {
     microtask(nextTurn);
     isTurnMarked = true;
   }
-  if (spentMs > budgetMs) stop();
+  if (mine.spentMs > mine.budgetMs) stop(mine);
   return ticks;
 }
 
@@ -72,10 +89,10 @@ function nextTurn(): void {
   turn++;
 }
 
-function stop(): void {
+function stop(mine: Account): void {
   try {
-    stackAtLimit ??= new Error().stack ?? "";
-    end?.();
+    mine.stackAtLimit ??= new Error().stack ?? "";
+    mine.end?.();
   } catch (error) {
     // While modules are evaluated a request cannot be aborted, but its isolate can: the harness finds overAt() set.
     if (now() === 0) abortIsolate("cpu");

@@ -70,7 +70,7 @@ export interface GuestStop {
  */
 export type EnvelopeHead =
   | { ok: true; types: ValueTypes; hasValue: boolean; cpuMs: number }
-  | { ok: false; error: GuestError; cpuMs: number }
+  | { ok: false; error: GuestError; cpuMs: number; isNotLoaded?: boolean }
   | { ok: false; resultBytes: number; cpuMs: number };
 
 export interface GuestError {

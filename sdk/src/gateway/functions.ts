@@ -1,0 +1,149 @@
+import type { OwnEgressRules } from "./egress.ts";
+/** The code of a function, and what it holds. `code` is one module; `modules` are files by path, of which `mainModule` is called. */
+export interface Upload {
+  code?: string | undefined;
+  language?: "ts" | "js" | undefined;
+  modules?: Record<string, string> | undefined;
+  mainModule?: string | undefined;
+  bindings?: Binding[] | undefined;
+  /** Set in the same step; they are kept for later versions. */
+  secrets?: Record<string, string> | undefined;
+  /** Less than the tier gives. */
+  limits?: FunctionLimits | undefined;
+  /** What its code may reach of what the tenant's egress rules allow; default: all of it. */
+  egress?: OwnEgressRules | undefined;
+  /** The rights of the code; default: those that code of the caller has. */
+  permissions?: string[] | undefined;
+  /** At most 8. */
+  tags?: string[] | undefined;
+  /** Whether /fn answers anybody. */
+  public?: boolean | undefined;
+  message?: string | undefined;
+  /** Default true; false keeps the version, and the live one stays. */
+  live?: boolean | undefined;
+  idempotencyKey?: string | undefined;
+}
+
+export type Binding =
+  | { type: "plain_text"; name: string; text: string }
+  | { type: "json"; name: string; json: unknown }
+  | { type: "secret_text"; name: string; text: string }
+  | { type: "dispatch_namespace"; name: string; namespace: string };
+
+export interface FunctionLimits {
+  wallMs?: number | undefined;
+  cpuMs?: number | undefined;
+  memoryMb?: number | undefined;
+  calls?: number | undefined;
+  inputBytes?: number | undefined;
+  resultBytes?: number | undefined;
+  logBytes?: number | undefined;
+}
+
+export interface FunctionInfo {
+  /** `shop`, or `customers/shop` in a namespace. */
+  name: string;
+  createdAt: string;
+  updatedAt: string;
+  public: boolean;
+  tags: string[];
+  /** Absent until a version is live. */
+  deployment?: FunctionDeployment | undefined;
+}
+
+/** Which versions answer; percentages are 100 together. */
+export interface FunctionDeployment {
+  id: string;
+  createdAt: string;
+  createdBy: string;
+  message?: string | undefined;
+  shares: VersionShare[];
+}
+
+export interface VersionShare {
+  version: string;
+  percentage: number;
+}
+
+export interface FunctionVersion {
+  id: string;
+  createdAt: string;
+  createdBy: string;
+  message?: string | undefined;
+  settings: { permissions: string[]; tier: string; limits: Record<string, number>; bindings: Record<string, unknown>[]; egress?: unknown };
+  entrypoints: { name: string; kind: "function" | "worker" | "durable"; methods: string[] }[];
+  codeBytes: number;
+}
+
+/** With the files that it was made of. */
+export interface FunctionVersionFiles extends FunctionVersion {
+  files: Record<string, string>;
+  mainModule: string;
+}
+
+export interface FunctionNamespace {
+  name: string;
+  id: string;
+  createdAt: string;
+}
+
+export interface FunctionNamespaceCount extends FunctionNamespace {
+  functions: number;
+}
+
+export interface CallOptions {
+  /** A named export; default `default`. */
+  entrypoint?: string | undefined;
+  /** A version of the live deployment, also one of 0 %. */
+  version?: string | undefined;
+  /** Equal keys get the same version of a deployment. */
+  stickyKey?: string | undefined;
+}
+
+interface OfFunction {
+  function?: string | undefined;
+}
+
+/** Saved functions. Kept by hand; tests/unit/sdk-types.test.ts holds it to the definition of the service. */
+export interface GatewayFunctions {
+  /** @throws DoError UNPROCESSABLE with file, line and reason for code that does not load; the live version stays */
+  deploy(name: string, upload: Upload): Promise<{ function: FunctionInfo; version: string; created: boolean }>;
+  listFunctions(options?: {
+    namespace?: string | undefined;
+    tag?: string | undefined;
+    limit?: number | undefined;
+    cursor?: string | undefined;
+  }): Promise<{ items: FunctionInfo[]; cursor?: string | undefined }>;
+  getFunction(name: string): Promise<FunctionInfo>;
+  updateFunction(name: string, changes: { tags?: string[] | undefined; public?: boolean | undefined }): Promise<FunctionInfo>;
+  deleteFunction(name: string): Promise<{ deleted: boolean }>;
+  deleteFunctions(filter: { tag: string; namespace?: string | undefined }): Promise<{ deleted: string[] }>;
+  /** Newest first. */
+  listVersions(
+    name: string,
+    options?: { limit?: number | undefined; cursor?: string | undefined },
+  ): Promise<{ items: FunctionVersion[]; cursor?: string | undefined }>;
+  getVersion(name: string, version: string): Promise<FunctionVersionFiles>;
+  setDeployment(name: string, shares: VersionShare[], options?: { message?: string | undefined }): Promise<FunctionDeployment>;
+  listDeployments(name: string): Promise<{ items: FunctionDeployment[] }>;
+  /** To what answered before, or to one version. */
+  rollback(name: string, options?: { to?: string | undefined; message?: string | undefined }): Promise<FunctionDeployment>;
+  invoke(name: string, input: unknown, options?: CallOptions): Promise<unknown>;
+  call(name: string, method: string, args?: unknown[], options?: CallOptions): Promise<unknown>;
+  /** Of one function, or without it of all of the tenant's. It is never shown. */
+  setSecret(key: string, value: string, options?: OfFunction): Promise<{ key: string; updatedAt: string }>;
+  listSecrets(options?: OfFunction): Promise<{ items: { key: string; updatedAt: string }[] }>;
+  deleteSecret(key: string, options?: OfFunction): Promise<{ deleted: boolean }>;
+  createNamespace(name: string): Promise<FunctionNamespace>;
+  listNamespaces(): Promise<{ items: FunctionNamespaceCount[] }>;
+  /** With all that is in it. */
+  deleteNamespace(name: string): Promise<{ deleted: boolean }>;
+  /** Calls as they end: from `since` on, or those that come within the wait. */
+  tail(
+    name: string,
+    options?: { since?: number | undefined; waitMs?: number | undefined },
+  ): Promise<{ events: Record<string, unknown>[]; next: number }>;
+}
+
+/** A function as an object: every name is a method of its entrypoint. */
+export type FunctionHandle = Readonly<Record<string, (...args: unknown[]) => Promise<unknown>>>;

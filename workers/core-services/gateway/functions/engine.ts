@@ -1,0 +1,78 @@
+import type { Limits } from "../../../../sdk/src/types.ts";
+import type { OwnEgressRules } from "../egress/rules.ts";
+
+/** Text of files by their path in the upload, as `src/index.ts`; a package's as `node_modules/zod/index.js`. */
+export interface BundleRequest {
+  readonly files: readonly (readonly [path: string, text: string])[];
+  readonly mainModule: string;
+  /** What each package's package.json says is its entrance, for the packages that `files` hold. */
+  readonly packages: Readonly<Record<string, PackageEntrances>>;
+}
+
+/** Specifier within the package (`.`, `./mini`) to the path of its file. */
+export type PackageEntrances = Readonly<Record<string, string>>;
+
+export type Bundled =
+  | { readonly code: string; readonly map: string }
+  | { readonly error: string; readonly file?: string; readonly line?: number; readonly column?: number };
+
+/** What one export of a function's main module is. */
+export interface EntrypointInfo {
+  readonly name: string;
+  /** A function of one context, an object or class that takes requests and calls, a class that is a Durable Object. */
+  readonly kind: "function" | "worker" | "durable";
+  /** What may be called by name, `fetch` among it. */
+  readonly methods: readonly string[];
+}
+
+/** What a version is beside its code: what it holds and what bounds it. Fixed when it is deployed. */
+export interface Settings {
+  /** The rights of its code, and the tier that bounds them. */
+  readonly permissions: readonly string[];
+  readonly tier: string;
+  /** Less than the tier gives; what is not named is the tier's. */
+  readonly limits: Partial<Limits>;
+  readonly bindings: readonly Binding[];
+  /** What its code may reach of what the tenant's rules allow; without it, all of that. */
+  readonly egress?: OwnEgressRules | undefined;
+}
+
+export type Binding =
+  | { readonly type: "plain_text"; readonly name: string; readonly text: string }
+  | { readonly type: "json"; readonly name: string; readonly json: unknown }
+  | { readonly type: "dispatch_namespace"; readonly name: string; readonly namespace: string };
+
+/** What a call needs to know of the function, as it is at this moment. */
+export interface Live extends Settings {
+  readonly name: string;
+  readonly version: string;
+  /** Of its module: the name of its text in the store. */
+  readonly codeHash: string;
+  readonly entrypoints: readonly EntrypointInfo[];
+  readonly isPublic: boolean;
+  readonly secrets: Readonly<Record<string, string>>;
+  /** Somebody watches its calls. */
+  readonly isTailed: boolean;
+}
+
+/** What decides between several live versions. */
+export interface Choice {
+  /** A version of the live deployment, its share be what it may. */
+  readonly version?: string | undefined;
+  /** Equal keys get the same version for as long as the deployment stands. */
+  readonly key?: string | undefined;
+}
+
+/** How a function is called from where a value is wanted. */
+export type ValueCall =
+  | { readonly kind: "invoke"; readonly entrypoint: string; readonly input: unknown }
+  | { readonly kind: "method"; readonly entrypoint: string; readonly method: string; readonly args: readonly unknown[] };
+
+/** What runs functions for whoever asks. Held with the authority: it knows what asks, and within which execution. */
+export interface FunctionEngine {
+  bundle(request: BundleRequest): Promise<Bundled>;
+  /** Loads it once, within the limits. @throws DoError UNPROCESSABLE saying where and why */
+  describe(code: string, map: string, settings: Settings): Promise<EntrypointInfo[]>;
+  /** @throws DoError NOT_FOUND; UPSTREAM, TIMEOUT, CANCELLED, UNAVAILABLE for how it ended */
+  call(name: string, call: ValueCall, options: Choice): Promise<unknown>;
+}

@@ -1,0 +1,158 @@
+import { DoError } from "../../../../sdk/src/errors.ts";
+import type { Limits } from "../../../../sdk/src/types.ts";
+import { beyond } from "../../auth/scopes.ts";
+import type { Tier } from "../../auth/tiers.ts";
+import type { Remote } from "../../auth/remote.ts";
+import { byteLength, sha256 } from "../../shared/hash.ts";
+import type { Implementation, ServiceDefinition } from "../../shared/method.ts";
+import { onceKey } from "../../shared/once.ts";
+import { FUNCTION_LIMITS } from "../limits.ts";
+import type { functionMethods, SentBinding, Upload } from "../schema/functions.ts";
+import type { Binding, Bundled, FunctionEngine, Settings } from "./engine.ts";
+import type { Functions } from "./functions.ts";
+import { filesOf, type Files } from "./upload.ts";
+
+/** What the methods act on, for one caller. */
+export interface FunctionsDeps {
+  readonly store: Remote<Functions>;
+  readonly engine: FunctionEngine;
+  readonly caller: {
+    readonly id: string;
+    readonly tier: string;
+    readonly limits: Tier;
+    /** All that it may hand on, and what its own code would have. */
+    readonly scopes: readonly string[];
+    readonly codeScopes: readonly string[];
+  };
+  readonly now: () => number;
+}
+
+type Defined = Implementation<ServiceDefinition<typeof functionMethods>>;
+
+const DEFAULT_PAGE = 100;
+
+export function functionService({ store, engine, caller, now }: FunctionsDeps): Defined {
+  return {
+    deploy: (name, upload) => deploy({ store, engine, caller, now }, name, upload),
+    listFunctions: ({ namespace, tag, limit = DEFAULT_PAGE, cursor } = {}) => store.list(namespace, tag, limit, cursor),
+    getFunction: (name) => store.get(name),
+    updateFunction: (name, { tags, public: isPublic }) => store.update(name, { tags, isPublic }, now()),
+    deleteFunction: (name) => store.delete(name),
+    deleteFunctions: ({ tag, namespace }) => store.deleteTagged(tag, namespace),
+    listVersions: (name, { limit = DEFAULT_PAGE, cursor } = {}) => store.listVersions(name, limit, cursor),
+    getVersion: (name, version) => store.getVersion(name, version),
+    setDeployment: (name, shares, { message } = {}) => store.setDeployment(name, shares, caller.id, message, now()),
+    listDeployments: async (name) => ({ items: await store.listDeployments(name) }),
+    rollback: (name, { to, message } = {}) => store.rollback(name, to, caller.id, message, now()),
+    invoke: (name, input, { entrypoint = "default", version, stickyKey } = {}) =>
+      engine.call(name, { kind: "invoke", entrypoint, input }, { version, key: stickyKey }),
+    call: (name, method, args = [], { entrypoint = "default", version, stickyKey } = {}) =>
+      engine.call(name, { kind: "method", entrypoint, method, args }, { version, key: stickyKey }),
+    setSecret: (key, value, { function: name = "" } = {}) => store.setSecret(name, key, value, now()),
+    listSecrets: async ({ function: name = "" } = {}) => ({ items: await store.listSecrets(name) }),
+    deleteSecret: (key, { function: name = "" } = {}) => store.deleteSecret(name, key),
+    createNamespace: (name) => store.createNamespace(name, now()),
+    listNamespaces: async () => ({ items: await store.listNamespaces() }),
+    deleteNamespace: (name) => store.deleteNamespace(name),
+    tail: async (name, { since = 0, waitMs = 0 } = {}) => {
+      const { events, next } = await store.tail(name, since, waitMs);
+      return { events: events.map((event) => ({ ...event })), next };
+    },
+  };
+}
+
+async function deploy({ store, engine, caller, now }: FunctionsDeps, name: string, upload: Upload) {
+  const sent = filesOf(upload);
+  const settings = settingsOf(upload, caller);
+  const bundled = await engine.bundle({ ...sent, packages: {} });
+  const { code, map } = checkBundle(bundled, sent);
+  const source = JSON.stringify(sent);
+  const id = `ver_${sha256(source, code, JSON.stringify(settings)).slice(0, 32)}`;
+  const isKept = await store.hasVersion(name, id);
+  const entrypoints = isKept ? [] : checkEntrypoints(await engine.describe(code, map, settings));
+  const version = { id, createdBy: caller.id, message: upload.message, settings, entrypoints, code, map, source };
+  const { tags, public: isPublic, live = true, message, idempotencyKey } = upload;
+  const changes = { tags, isPublic, secrets: secretsOf(upload) };
+  const key = onceKey(idempotencyKey, "deploy", [name, id, tags, isPublic, live], caller.id);
+  return store.deploy(name, id, isKept ? undefined : version, changes, live ? { by: caller.id, message } : undefined, now(), key);
+}
+
+/** What the version holds. Nobody hands on what they do not have. */
+function settingsOf({ bindings = [], limits = {}, egress, permissions }: Upload, caller: FunctionsDeps["caller"]): Settings {
+  const dispatched = bindings.flatMap((binding) =>
+    binding.type === "dispatch_namespace" ? [`gateway:write:invoke/${binding.namespace}/*`] : [],
+  );
+  const [missing] = beyond(caller.scopes, [...(permissions ?? []), ...dispatched]);
+  if (missing !== undefined) {
+    throw new DoError("PERMISSION_DENIED", `Cannot deploy with ${missing}: who deploys does not have it`, {
+      reason: "MISSING_SCOPE",
+      details: { scope: missing },
+    });
+  }
+  checkLimits(limits as Partial<Limits>, caller);
+  checkNames(bindings);
+  return {
+    permissions: permissions ?? caller.codeScopes,
+    tier: caller.tier,
+    limits: limits as Partial<Limits>,
+    bindings: bindings.filter((binding): binding is Binding & SentBinding => binding.type !== "secret_text"),
+    ...(egress === undefined ? {} : { egress }),
+  };
+}
+
+function secretsOf({ bindings = [], secrets = {} }: Upload): Record<string, string> {
+  const bound = bindings.flatMap((binding) => (binding.type === "secret_text" ? [[binding.name, binding.text] as const] : []));
+  return { ...Object.fromEntries(bound), ...secrets };
+}
+
+function checkNames(bindings: readonly SentBinding[]): void {
+  const names = bindings.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw new DoError("INVALID_ARGUMENT", `Cannot deploy: two bindings have the name ${twice}`);
+}
+
+function checkLimits(limits: Partial<Limits>, { tier, limits: ofTier }: FunctionsDeps["caller"]): void {
+  for (const [name, asked] of Object.entries(limits)) {
+    const most = name === "wallMs" ? ofTier.wallMsMost : ofTier.limits[name as keyof Limits];
+    if (asked <= most) continue;
+    throw new DoError("LIMIT_EXCEEDED", `Cannot deploy: limits.${name} must be at most ${most} in tier "${tier}", got ${asked}`, {
+      reason: "LIMIT_TOO_LARGE",
+      retryable: false,
+      details: { most },
+    });
+  }
+}
+
+function checkBundle(bundled: Bundled, { mainModule }: Files): { code: string; map: string } {
+  if (!("code" in bundled)) {
+    const { error, file = mainModule, line, column } = bundled;
+    throw doesNotLoad(`${line === undefined ? "" : `${file}:${line}:${column}: `}${error}`, "BUILD_FAILED", { file, line, column });
+  }
+  const bytes = byteLength(bundled.code);
+  if (bytes <= FUNCTION_LIMITS.moduleBytes) return bundled;
+  throw new DoError(
+    "TOO_LARGE",
+    `Cannot deploy: with its packages the code must be at most ${FUNCTION_LIMITS.moduleBytes} bytes, got ${bytes}`,
+  );
+}
+
+function checkEntrypoints(entrypoints: Awaited<ReturnType<FunctionEngine["describe"]>>): typeof entrypoints {
+  if (entrypoints.some(({ kind }) => kind === "durable")) {
+    throw new DoError("UNSUPPORTED", "Cannot deploy: a class that extends DurableObject cannot be deployed", { reason: "DURABLE_OBJECT" });
+  }
+  if (entrypoints.length > 0) return entrypoints;
+  throw doesNotLoad(
+    "it exports nothing that can be called: `export default` a function, an object with fetch(), or a WorkerEntrypoint",
+    "NO_ENTRYPOINT",
+  );
+}
+
+/** Code that is refused; the live version stays. */
+export function doesNotLoad(
+  why: string,
+  reason: string,
+  at: { file?: string | undefined; line?: number | undefined; column?: number | undefined } = {},
+): DoError {
+  const details = Object.fromEntries(Object.entries(at).filter(([, value]) => value !== undefined));
+  return new DoError("UNPROCESSABLE", `Cannot deploy: ${why}`, { reason, ...(Object.keys(details).length > 0 ? { details } : {}) });
+}
