@@ -9,6 +9,7 @@ import type {
   ExecutionEvent,
   GatewayService,
   GenericService,
+  ScheduleService,
   ServiceName,
   Services,
   Session,
@@ -16,6 +17,7 @@ import type {
 import type { authDefinition } from "../../workers/core-services/auth/schema.ts";
 import type { dbDefinition } from "../../workers/core-services/db/schema.ts";
 import type { gatewayDefinition } from "../../workers/core-services/gateway/schema.ts";
+import type { scheduleDefinition } from "../../workers/core-services/schedule/schema.ts";
 import type { Implementation } from "../../workers/core-services/shared/method.ts";
 
 // Checked by the compiler (`pnpm typecheck`); nothing here can fail when it runs.
@@ -71,6 +73,24 @@ describe("the types of gateway", () => {
   });
 });
 
+describe("the types of schedule", () => {
+  type Schedule = Implementation<typeof scheduleDefinition>;
+
+  it("have the methods of its definition", () => {
+    expectTypeOf<keyof ScheduleService>().toEqualTypeOf<keyof Schedule>();
+  });
+
+  it("have its results, and take what it takes", () => {
+    type Results<S extends Record<keyof Schedule, (...args: never[]) => unknown>> = { [K in keyof Schedule]: Awaited<ReturnType<S[K]>> };
+    type Fits = Results<Schedule> extends Results<{ [K in keyof Schedule]: ScheduleService[K] }> ? true : false;
+    expectTypeOf<Fits>().toEqualTypeOf<true>();
+    // A time that is sent may be a Date or a number; what arrives is text.
+    expectTypeOf<{ [K in keyof Schedule]: Parameters<Schedule[K]> }>().toExtend<{
+      [K in keyof ScheduleService]: Required<Parameters<ScheduleService[K]>> extends infer P ? { [I in keyof P]: P[I] | undefined } : never;
+    }>();
+  });
+});
+
 /** The methods whose first parameter is the collection. */
 type OfCollection = {
   [K in MethodName]: (typeof dbDefinition)["methods"][K]["params"] extends readonly [readonly ["collection", unknown], ...unknown[]]
@@ -99,10 +119,11 @@ describe("a collection's handle", () => {
 });
 
 describe("a session", () => {
-  it("has the eight services, db and auth with types and the others without", () => {
+  it("has the eight services, db, auth and schedule with types and the others without", () => {
     expectTypeOf<keyof Services>().toEqualTypeOf<ServiceName>();
     expectTypeOf<Session["db"]>().toEqualTypeOf<DbService>();
     expectTypeOf<Session["auth"]>().toEqualTypeOf<AuthService>();
+    expectTypeOf<Session["schedule"]>().toEqualTypeOf<ScheduleService>();
     expectTypeOf<Session["queue"]>().toEqualTypeOf<GenericService>();
   });
 

@@ -12,6 +12,7 @@ const DURABLE_OBJECTS = [
   { binding: "RESPONSE_CACHE", className: "ResponseCache", uniqueKey: "do-response-cache" },
   { binding: "ROUTED_TENANTS", className: "RoutedTenants", uniqueKey: "do-routed-tenants" },
   { binding: "TRAFFIC", className: "Traffic", uniqueKey: "do-traffic" },
+  { binding: "TIMETABLE", className: "Timetable", uniqueKey: "do-timetable" },
 ];
 
 /** All of do as one Worker, `index.js` beside the configuration. */

@@ -28,6 +28,7 @@ const FRONT_OBJECTS = [
   { binding: "RESPONSE_CACHE", className: "ResponseCache", uniqueKey: "do-response-cache" },
   { binding: "ROUTED_TENANTS", className: "RoutedTenants", uniqueKey: "do-routed-tenants" },
   { binding: "TRAFFIC", className: "Traffic", uniqueKey: "do-traffic" },
+  { binding: "TIMETABLE", className: "Timetable", uniqueKey: "do-timetable" },
 ];
 const STORE_OBJECTS = [
   { binding: "DATABASE", className: "Database", uniqueKey: "do-database" },

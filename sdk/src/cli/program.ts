@@ -15,6 +15,7 @@ import { addKeys } from "./commands/keys.ts";
 import { addLogin } from "./commands/login.ts";
 import { addLogs } from "./commands/logs.ts";
 import { addPs } from "./commands/ps.ts";
+import { addSchedule } from "./commands/schedule/schedule.ts";
 import { addRun } from "./commands/run.ts";
 import { addWhoami } from "./commands/whoami.ts";
 import type { ExitCode } from "./exit.ts";
@@ -36,7 +37,8 @@ export function createProgram(done: (code: ExitCode) => void): Command {
     .exitOverride()
     .configureOutput({ writeErr: () => {} });
   const act = actor(done);
-  for (const add of [addRun, addEval, addPs, addKill, addLogs, addWhoami, addLogin, addKeys, addAuth, addDb]) add(program, act);
+  for (const add of [addRun, addEval, addPs, addKill, addLogs, addWhoami, addLogin, addKeys, addAuth, addDb, addSchedule])
+    add(program, act);
   for (const add of [addDeploy, addFunctions, addRollback, addSecrets, addTail, addRoutes, addEgress]) add(program, act);
   return program;
 }

@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import type { AuthCapability, DbCapability, GatewayCapability } from "../../../workers/do/src/capabilities.ts";
+import type { ScheduleService } from "../../../sdk/src/index.ts";
 import type Do from "../../../workers/do/src/do.ts";
 import type { ExecutionsCapability } from "../../../workers/do/src/session.ts";
 import { anonymousBinding, bindingFor, newTenant } from "../support.ts";
@@ -9,6 +10,7 @@ export interface Surface extends Pick<Do, "whoami" | "execute"> {
   readonly auth: AuthCapability;
   readonly db: DbCapability;
   readonly gateway: GatewayCapability;
+  readonly schedule: ScheduleService;
   readonly executions: Pick<ExecutionsCapability, "list" | "get" | "cancel">;
 }
 
@@ -29,6 +31,7 @@ export function surface(target: object): Surface {
     auth: service("auth"),
     db: service("db"),
     gateway: service("gateway"),
+    schedule: service("schedule"),
     executions: service("executions"),
     whoami: () => (target as Surface).whoami(),
     execute: (request: unknown) => (target as Surface).execute(request),

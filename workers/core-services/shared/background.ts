@@ -35,10 +35,11 @@ export interface Background {
    * an answer, whatever its status.
    * @throws DoError PERMISSION_DENIED `EGRESS_DENIED` (do not try again); UPSTREAM, TIMEOUT (try later); TOO_LARGE
    */
-  request(request: BackgroundRequest): Promise<BackgroundResponse>;
+  request(request: HttpRequest): Promise<HttpAnswer>;
 }
 
-export interface BackgroundRequest {
+/** A request to somewhere else, on behalf of a sponsor. */
+export interface HttpRequest {
   readonly url: string;
   /** GET without it. */
   readonly method?: string | undefined;
@@ -48,7 +49,7 @@ export interface BackgroundRequest {
   readonly timeoutMs?: number | undefined;
 }
 
-export interface BackgroundResponse {
+export interface HttpAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   /** As text, at most 1 MiB. */

@@ -4,7 +4,7 @@ import { decodeAnswer } from "../../../sdk/src/answer.ts";
 import type { ExecutionAnswer } from "../../../sdk/src/types.ts";
 import { readText } from "../../core-services/gateway/egress/body.ts";
 import { guardedRequest } from "../../core-services/gateway/egress/guarded-request.ts";
-import type { BackgroundProps, BackgroundRequest, BackgroundResponse } from "../../core-services/shared/background.ts";
+import type { BackgroundProps, HttpRequest, HttpAnswer } from "../../core-services/shared/background.ts";
 import { newId } from "../../core-services/shared/ids.ts";
 import { RealmAuthenticator } from "./authenticate.ts";
 import { isServiceName } from "./capabilities.ts";
@@ -37,13 +37,7 @@ export class Background extends WorkerEntrypoint<Cloudflare.Env, BackgroundProps
     return Session.invoke(await this.#session(), service, method, params);
   }
 
-  async request({
-    url,
-    method = "GET",
-    headers = {},
-    body = "",
-    timeoutMs = BACKGROUND_TIMEOUT_MS,
-  }: BackgroundRequest): Promise<BackgroundResponse> {
+  async request({ url, method = "GET", headers = {}, body = "", timeoutMs = BACKGROUND_TIMEOUT_MS }: HttpRequest): Promise<HttpAnswer> {
     // Whose credential is gone asks for nothing any more.
     await this.#session();
     const way = await wayOutOfTenant(this.env, this.ctx.props.sponsor.principal.tenant);

@@ -19,6 +19,9 @@ import type { GatewayDeps } from "../../core-services/gateway/service/deps.ts";
 import { responseCacheOf } from "../../core-services/gateway/cache/response-cache.ts";
 import { routedTenantsOf } from "../../core-services/gateway/routes/routed-tenants.ts";
 import { trafficOf } from "../../core-services/gateway/traffic.ts";
+import type { scheduleDefinition } from "../../core-services/schedule/schema.ts";
+import { scheduleService } from "../../core-services/schedule/service.ts";
+import { timetableOf } from "../../core-services/schedule/timetable.ts";
 import { SERVICE_DEFINITIONS } from "../../core-services/services.ts";
 import { newId } from "../../core-services/shared/ids.ts";
 import {
@@ -175,6 +178,10 @@ function implementation(env: Cloudflare.Env, authority: Authority, service: Serv
       return handlers(authServiceOf(env, authority));
     case "gateway":
       return handlers(gatewayService(functionsDeps(env, authority), trafficDeps(env, authority)));
+    case "schedule": {
+      const timetable = timetableOf(env, principal.tenant);
+      return handlers(scheduleService({ timetable, sponsor: () => sponsorOf(authority), callerId: principal.id, now: Date.now }));
+    }
     default:
       return new Map();
   }
@@ -360,6 +367,7 @@ const CLASSES: ReadonlyMap<ServiceName, new (call: Invoke) => RpcTarget> = new M
 export type DbCapability = RpcTarget & ServiceStub<typeof dbDefinition> & { collection(name: string): RpcTarget };
 export type GatewayCapability = RpcTarget & ServiceStub<typeof gatewayDefinition>;
 export type AuthCapability = RpcTarget & ServiceStub<typeof authDefinition>;
+export type ScheduleCapability = RpcTarget & ServiceStub<typeof scheduleDefinition>;
 
 /** The eight services as properties: what a Session, a guest's `env.DO` and a binding have in common. */
 export abstract class Services extends RpcTarget {
@@ -381,8 +389,8 @@ export abstract class Services extends RpcTarget {
   get gateway(): GatewayCapability {
     return this.#open("gateway") as GatewayCapability;
   }
-  get schedule(): RpcTarget {
-    return this.#open("schedule");
+  get schedule(): ScheduleCapability {
+    return this.#open("schedule") as ScheduleCapability;
   }
   get webhooks(): RpcTarget {
     return this.#open("webhooks");

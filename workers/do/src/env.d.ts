@@ -12,6 +12,7 @@ declare namespace Cloudflare {
       | "ResponseCache"
       | "RoutedTenants"
       | "SqlDatabase"
+      | "Timetable"
       | "Traffic";
   }
   interface Env {
@@ -21,6 +22,7 @@ declare namespace Cloudflare {
     OAUTH: DurableObjectNamespace<import("../../core-services/auth/oauth/authorization-server.ts").AuthorizationServer>;
     REALM: DurableObjectNamespace<import("../../core-services/auth/realm.ts").Realm>;
     SQL_DATABASE: DurableObjectNamespace<import("../../core-services/db/sql-database.ts").SqlDatabase>;
+    TIMETABLE: DurableObjectNamespace<import("../../core-services/schedule/timetable.ts").Timetable>;
     EXECUTIONS: DurableObjectNamespace<import("./executions/executions.ts").Executions>;
     FUNCTIONS: DurableObjectNamespace<import("../../core-services/gateway/functions/functions.ts").Functions>;
     RESPONSE_CACHE: DurableObjectNamespace<import("../../core-services/gateway/cache/response-cache.ts").ResponseCache>;

@@ -3,6 +3,7 @@ export { AuthorizationServer } from "../../core-services/auth/oauth/authorizatio
 export { Realm } from "../../core-services/auth/realm.ts";
 export { Database } from "../../core-services/db/database.ts";
 export { SqlDatabase } from "../../core-services/db/sql-database.ts";
+export { Timetable } from "../../core-services/schedule/timetable.ts";
 export { Background } from "./background.ts";
 export { Functions } from "../../core-services/gateway/functions/functions.ts";
 export { Dispatcher } from "./functions/entrypoint.ts";
