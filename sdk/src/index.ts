@@ -7,6 +7,7 @@ export type { GenericService, Services } from "./services.ts";
 export type * from "./auth.ts";
 export type * from "./gateway.ts";
 export type * from "./schedule.ts";
+export type * from "./queue.ts";
 export type {
   AggregateOptions,
   AtomicRequest,

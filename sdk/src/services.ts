@@ -2,6 +2,7 @@ import type { AuthService } from "./auth.ts";
 import type { DbService } from "./db.ts";
 import type { CallOptions, GatewayService } from "./gateway.ts";
 import type { ScheduleService } from "./schedule.ts";
+import type { QueueService } from "./queue.ts";
 import type { Transport } from "./transport.ts";
 import { SERVICES, type ServiceName } from "./types.ts";
 
@@ -14,6 +15,7 @@ interface TypedServices {
   db: DbService;
   gateway: GatewayService;
   schedule: ScheduleService;
+  queue: QueueService;
 }
 
 /** The eight services, by name. */

@@ -13,6 +13,7 @@ const DURABLE_OBJECTS = [
   { binding: "ROUTED_TENANTS", className: "RoutedTenants", uniqueKey: "do-routed-tenants" },
   { binding: "TRAFFIC", className: "Traffic", uniqueKey: "do-traffic" },
   { binding: "TIMETABLE", className: "Timetable", uniqueKey: "do-timetable" },
+  { binding: "QUEUES", className: "Queues", uniqueKey: "do-queues" },
 ];
 
 /** All of do as one Worker, `index.js` beside the configuration. */

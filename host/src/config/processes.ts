@@ -29,6 +29,7 @@ const FRONT_OBJECTS = [
   { binding: "ROUTED_TENANTS", className: "RoutedTenants", uniqueKey: "do-routed-tenants" },
   { binding: "TRAFFIC", className: "Traffic", uniqueKey: "do-traffic" },
   { binding: "TIMETABLE", className: "Timetable", uniqueKey: "do-timetable" },
+  { binding: "QUEUES", className: "Queues", uniqueKey: "do-queues" },
 ];
 const STORE_OBJECTS = [
   { binding: "DATABASE", className: "Database", uniqueKey: "do-database" },

@@ -15,8 +15,9 @@ import { addKeys } from "./commands/keys.ts";
 import { addLogin } from "./commands/login.ts";
 import { addLogs } from "./commands/logs.ts";
 import { addPs } from "./commands/ps.ts";
-import { addSchedule } from "./commands/schedule/schedule.ts";
+import { addQueue } from "./commands/queue/queue.ts";
 import { addRun } from "./commands/run.ts";
+import { addSchedule } from "./commands/schedule/schedule.ts";
 import { addWhoami } from "./commands/whoami.ts";
 import type { ExitCode } from "./exit.ts";
 
@@ -37,7 +38,7 @@ export function createProgram(done: (code: ExitCode) => void): Command {
     .exitOverride()
     .configureOutput({ writeErr: () => {} });
   const act = actor(done);
-  for (const add of [addRun, addEval, addPs, addKill, addLogs, addWhoami, addLogin, addKeys, addAuth, addDb, addSchedule])
+  for (const add of [addRun, addEval, addPs, addKill, addLogs, addWhoami, addLogin, addKeys, addAuth, addDb, addQueue, addSchedule])
     add(program, act);
   for (const add of [addDeploy, addFunctions, addRollback, addSecrets, addTail, addRoutes, addEgress]) add(program, act);
   return program;

@@ -116,6 +116,26 @@ describe("scopes", () => {
   });
 });
 
+describe("the queue of a task", () => {
+  it("gets its message once for a run, and its dead letter; a queue that is not there is a failure", async () => {
+    const { key } = await admin().auth.createApiKey("worker", ["schedule:*", "executions:*", "queue:*"]);
+    const { schedule, queue } = await as(key);
+    await queue.create("jobs");
+    await queue.create("dead");
+    await schedule.create("send", { ...NEVER, action: { queue: "jobs", message: { n: 1 }, options: { priority: 3 } } });
+    expect(await schedule.execute("send", { waitMs: 10_000 })).toMatchObject({ outcome: "ok" });
+    expect((await queue.peek("jobs")).items).toMatchObject([{ body: { n: 1 }, priority: 3 }]);
+    await schedule.create("nowhere", { ...NEVER, action: { queue: "none", message: 1 }, deadLetter: { queue: "dead" } });
+    expect(await schedule.execute("nowhere", { waitMs: 10_000 })).toMatchObject({
+      outcome: "failed",
+      attempt: 1,
+      error: { code: "NOT_FOUND", reason: "QUEUE_NOT_FOUND" },
+    });
+    const { messages } = await queue.receive("dead", { waitSeconds: 10 });
+    expect(messages).toMatchObject([{ body: { task: "nowhere", error: { code: "NOT_FOUND" } } }]);
+  });
+});
+
 describe("a saved function and the network", () => {
   it("are there for tasks, by the rights and the rules of now", async () => {
     const { schedule, gateway } = admin();
@@ -131,7 +151,6 @@ describe("a saved function and the network", () => {
 describe("what is not there", () => {
   it.each([
     [{ function: "f" }, "NOT_FOUND"],
-    [{ queue: "q", message: 1 }, "UNSUPPORTED"],
     [{ http: { url: "https://a.example/" } }, "PERMISSION_DENIED"],
   ])("%j says so, once", async (action, code) => {
     const { schedule } = admin();

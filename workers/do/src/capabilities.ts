@@ -22,6 +22,9 @@ import { trafficOf } from "../../core-services/gateway/traffic.ts";
 import type { scheduleDefinition } from "../../core-services/schedule/schema.ts";
 import { scheduleService } from "../../core-services/schedule/service.ts";
 import { timetableOf } from "../../core-services/schedule/timetable.ts";
+import type { queueDefinition } from "../../core-services/queue/schema.ts";
+import { queueService } from "../../core-services/queue/service.ts";
+import { queuesOf } from "../../core-services/queue/tenant.ts";
 import { SERVICE_DEFINITIONS } from "../../core-services/services.ts";
 import { newId } from "../../core-services/shared/ids.ts";
 import {
@@ -37,6 +40,7 @@ import type { RateState } from "../../core-services/auth/gcra.ts";
 import { actorOf } from "./actor.ts";
 import { RealmAuthenticator, type Authenticated } from "./authenticate.ts";
 import { issuerOf } from "./authenticate-jwt.ts";
+import { signingCredentialsOf } from "./authenticate-signature.ts";
 import { DoError, nearest, publicError } from "./errors.ts";
 import { allows, policy as policyOf, whoAmI, within, type Policy } from "./policy.ts";
 import type { Principal } from "./principal.ts";
@@ -174,6 +178,8 @@ function implementation(env: Cloudflare.Env, authority: Authority, service: Serv
       const { id, kind, tenant, tier } = principal;
       return handlers(dbService(databaseOf(env, tenant), { id, kind, tier, scopes: granted.scopes }, Date.now));
     }
+    case "queue":
+      return handlers(queueServiceOf(env, authority));
     case "auth":
       return handlers(authServiceOf(env, authority));
     case "gateway":
@@ -185,6 +191,17 @@ function implementation(env: Cloudflare.Env, authority: Authority, service: Serv
     default:
       return new Map();
   }
+}
+
+function queueServiceOf(env: Cloudflare.Env, authority: Authority): Implementation<typeof queueDefinition> {
+  const { tenant, id } = authority.principal;
+  return queueService({
+    queues: queuesOf(env, tenant),
+    callerId: id,
+    sponsor: () => sponsorOf(authority),
+    sqsCredentials: () => signingCredentialsOf(env, authority),
+    now: Date.now,
+  });
 }
 
 function authServiceOf(env: Cloudflare.Env, authority: Authority): Implementation<typeof authDefinition> {
@@ -366,6 +383,7 @@ const CLASSES: ReadonlyMap<ServiceName, new (call: Invoke) => RpcTarget> = new M
 
 export type DbCapability = RpcTarget & ServiceStub<typeof dbDefinition> & { collection(name: string): RpcTarget };
 export type GatewayCapability = RpcTarget & ServiceStub<typeof gatewayDefinition>;
+export type QueueCapability = RpcTarget & ServiceStub<typeof queueDefinition>;
 export type AuthCapability = RpcTarget & ServiceStub<typeof authDefinition>;
 export type ScheduleCapability = RpcTarget & ServiceStub<typeof scheduleDefinition>;
 
@@ -401,8 +419,8 @@ export abstract class Services extends RpcTarget {
   get mcp(): RpcTarget {
     return this.#open("mcp");
   }
-  get queue(): RpcTarget {
-    return this.#open("queue");
+  get queue(): QueueCapability {
+    return this.#open("queue") as QueueCapability;
   }
 
   #open(name: ServiceName): RpcTarget {

@@ -8,6 +8,7 @@ declare namespace Cloudflare {
       | "Database"
       | "Executions"
       | "Functions"
+      | "Queues"
       | "Realm"
       | "ResponseCache"
       | "RoutedTenants"
@@ -23,6 +24,7 @@ declare namespace Cloudflare {
     REALM: DurableObjectNamespace<import("../../core-services/auth/realm.ts").Realm>;
     SQL_DATABASE: DurableObjectNamespace<import("../../core-services/db/sql-database.ts").SqlDatabase>;
     TIMETABLE: DurableObjectNamespace<import("../../core-services/schedule/timetable.ts").Timetable>;
+    QUEUES: DurableObjectNamespace<import("../../core-services/queue/queues.ts").Queues>;
     EXECUTIONS: DurableObjectNamespace<import("./executions/executions.ts").Executions>;
     FUNCTIONS: DurableObjectNamespace<import("../../core-services/gateway/functions/functions.ts").Functions>;
     RESPONSE_CACHE: DurableObjectNamespace<import("../../core-services/gateway/cache/response-cache.ts").ResponseCache>;

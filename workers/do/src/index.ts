@@ -2,6 +2,7 @@ export { Accounts } from "../../core-services/auth/accounts.ts";
 export { AuthorizationServer } from "../../core-services/auth/oauth/authorization-server.ts";
 export { Realm } from "../../core-services/auth/realm.ts";
 export { Database } from "../../core-services/db/database.ts";
+export { Queues } from "../../core-services/queue/queues.ts";
 export { SqlDatabase } from "../../core-services/db/sql-database.ts";
 export { Timetable } from "../../core-services/schedule/timetable.ts";
 export { Background } from "./background.ts";

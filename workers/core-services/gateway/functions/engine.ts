@@ -74,5 +74,5 @@ export interface FunctionEngine {
   /** Loads it once, within the limits. @throws DoError UNPROCESSABLE saying where and why */
   describe(code: string, map: string, settings: Settings): Promise<EntrypointInfo[]>;
   /** @throws DoError NOT_FOUND; UPSTREAM, TIMEOUT, CANCELLED, UNAVAILABLE for how it ended */
-  call(name: string, call: ValueCall, options: Choice): Promise<unknown>;
+  call(name: string, call: ValueCall, options: Choice & { readonly timeoutMs?: number | undefined }): Promise<unknown>;
 }

@@ -121,6 +121,7 @@ const Namespace = z.object({ name: z.string(), id: z.string(), createdAt: Time }
 const CallOptions = z.strictObject({
   entrypoint: z.string().min(1).max(128).optional().meta({ description: "A named export; default `default`" }),
   version: VersionId.optional().meta({ description: "A version of the live deployment, also one of 0 %" }),
+  timeoutMs: z.int().min(1).max(600_000).optional().meta({ description: "Less than the function has by itself" }),
   stickyKey: z.string().min(1).max(256).optional().meta({ description: "Equal keys get the same version of a deployment" }),
 });
 

@@ -94,7 +94,11 @@ export class Engine implements FunctionEngine {
     throw doesNotLoad("it says of itself what is not true", "NO_ENTRYPOINT");
   }
 
-  async call(name: string, call: ValueCall, choice: Choice): Promise<unknown> {
+  async call(
+    name: string,
+    call: ValueCall,
+    { timeoutMs, ...choice }: Choice & { readonly timeoutMs?: number | undefined },
+  ): Promise<unknown> {
     const live = await functionsOf(this.#deps.env, this.#tenant).resolve(name, choice, Math.random());
     const exported = live.entrypoints.find((entrypoint) => entrypoint.name === call.entrypoint);
     if (!exported) {
@@ -115,7 +119,7 @@ export class Engine implements FunctionEngine {
       call: sent,
       body: null,
       props: {},
-      limits: {},
+      limits: timeoutMs === undefined ? {} : { wallMs: timeoutMs },
       via: this.#via,
       label,
       onResponse: () => {},

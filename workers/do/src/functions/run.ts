@@ -150,9 +150,10 @@ async function runWithin(deps: ExecuteDeps, call: FunctionRun, policy: Policy, p
   return conclude(deps, call, id, { ...record, requests: network.requests }, recording);
 }
 
-/** Of what an isolate is kept under: nothing that another may not share. Secrets and variables come with the call. */
+/** Of what an isolate is kept under: nothing that another may not share. Secrets, variables and the time come with the call. */
 function warmIdOf(tenant: string, policy: Policy, { codeHash }: Live): string {
-  return sha256(tenant, JSON.stringify(policy), codeHash, harnessHash());
+  const kept = { ...policy, limits: { ...policy.limits, wallMs: 0 } };
+  return sha256(tenant, JSON.stringify(kept), codeHash, harnessHash());
 }
 
 let harness: string | undefined;
