@@ -73,6 +73,24 @@ describe("work that is left to be done", () => {
     await expect(async () => later(sponsor).call("db", "nothing", [])).rejects.toMatchObject({ code: "NOT_FOUND" });
   });
 
+  it("calls a saved function, and it shows what called it", async () => {
+    const { executions, sponsor } = await keyWith(["gateway:*", "executions:*"]);
+    const gateway = later(sponsor);
+    await gateway.call("gateway", "deploy", ["double", { code: "export default ({ input }) => input.n * 2" }]);
+    expect(await gateway.call("gateway", "invoke", ["double", { n: 21 }])).toBe(42);
+    const { items } = await executions.list({});
+    expect(items[0]).toMatchObject({ outcome: "ok", cause: "schedule:nightly", principalId: "fn:double" });
+    await gateway.call("gateway", "deploy", ["throws", { code: "export default () => { throw new Error('no') }" }]);
+    await expect(async () => gateway.call("gateway", "invoke", ["throws", null])).rejects.toMatchObject({
+      code: "UPSTREAM",
+      reason: "FUNCTION_THREW",
+    });
+    await expect(async () => gateway.call("gateway", "invoke", ["gone", null])).rejects.toMatchObject({
+      code: "NOT_FOUND",
+      reason: "NO_SUCH_FUNCTION",
+    });
+  });
+
   it("ends with its key, and goes on with what the key is rotated to", async () => {
     const { auth, made, sponsor } = await keyWith(["db:*", "executions:*"]);
     const next = await auth.rotateApiKey(made.id, { overlapSeconds: 0 });

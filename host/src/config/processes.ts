@@ -30,6 +30,7 @@ const FRONT_OBJECTS = [
   { binding: "TRAFFIC", className: "Traffic", uniqueKey: "do-traffic" },
   { binding: "TIMETABLE", className: "Timetable", uniqueKey: "do-timetable" },
   { binding: "QUEUES", className: "Queues", uniqueKey: "do-queues" },
+  { binding: "PACKAGES", className: "Packages", uniqueKey: "do-packages" },
 ];
 const STORE_OBJECTS = [
   { binding: "DATABASE", className: "Database", uniqueKey: "do-database" },

@@ -12,6 +12,9 @@ import { dbDefinition } from "../../core-services/db/schema.ts";
 import { dbService } from "../../core-services/db/service.ts";
 import type { FunctionEngine } from "../../core-services/gateway/functions/engine.ts";
 import { functionsOf } from "../../core-services/gateway/functions/functions.ts";
+import { isPlatform } from "../../core-services/auth/actor.ts";
+import { packagesOf } from "../../core-services/gateway/packages/packages.ts";
+import type { PackagesDeps } from "../../core-services/gateway/packages/service.ts";
 import type { FunctionsDeps } from "../../core-services/gateway/functions/service.ts";
 import { gatewayService } from "../../core-services/gateway/service.ts";
 import type { gatewayDefinition } from "../../core-services/gateway/schema.ts";
@@ -183,7 +186,7 @@ function implementation(env: Cloudflare.Env, authority: Authority, service: Serv
     case "auth":
       return handlers(authServiceOf(env, authority));
     case "gateway":
-      return handlers(gatewayService(functionsDeps(env, authority), trafficDeps(env, authority)));
+      return handlers(gatewayServiceOf(env, authority));
     case "schedule": {
       const timetable = timetableOf(env, principal.tenant);
       return handlers(scheduleService({ timetable, sponsor: () => sponsorOf(authority), callerId: principal.id, now: Date.now }));
@@ -221,6 +224,14 @@ function authServiceOf(env: Cloudflare.Env, authority: Authority): Implementatio
   });
 }
 
+function gatewayServiceOf(env: Cloudflare.Env, authority: Authority): Implementation<typeof gatewayDefinition> {
+  return gatewayService({
+    functions: functionsDeps(env, authority),
+    packages: packagesDeps(env, authority),
+    traffic: trafficDeps(env, authority),
+  });
+}
+
 function trafficDeps(env: Cloudflare.Env, authority: Authority): GatewayDeps {
   const { principal, via } = authority;
   return {
@@ -240,6 +251,7 @@ function functionsDeps(env: Cloudflare.Env, authority: Authority): FunctionsDeps
   const codeScopes = within(policy, [...policy.services.map((service) => `${service}:*`), "executions:write"]).scopes;
   return {
     store: functionsOf(env, principal.tenant),
+    packages: packagesOf(env),
     engine: authority.functions,
     caller: {
       id: principal.id,
@@ -250,6 +262,11 @@ function functionsDeps(env: Cloudflare.Env, authority: Authority): FunctionsDeps
     },
     now: Date.now,
   };
+}
+
+function packagesDeps(env: Cloudflare.Env, authority: Authority): PackagesDeps {
+  const caller = { id: authority.principal.id, isOperator: isPlatform(actorOf(authority)) };
+  return { packages: packagesOf(env), caller, now: Date.now };
 }
 
 /** What a credential stands for, with all of its scopes said. */

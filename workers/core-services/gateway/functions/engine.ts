@@ -1,15 +1,25 @@
 import type { Limits } from "../../../../sdk/src/types.ts";
 import type { OwnEgressRules } from "../egress/rules.ts";
 
-/** Text of files by their path in the upload, as `src/index.ts`; a package's as `node_modules/zod/index.js`. */
+/** Text of files by their path in the upload, as `src/index.ts`; a package's as `node_modules/zod@4.6.7/index.js`. */
 export interface BundleRequest {
   readonly files: readonly (readonly [path: string, text: string])[];
   readonly mainModule: string;
-  /** What each package's package.json says is its entrance, for the packages that `files` hold. */
-  readonly packages: Readonly<Record<string, PackageEntrances>>;
+  /** The packages that `files` hold, by their ids: `zod@4.6.7`. */
+  readonly packages: Readonly<Record<string, BundlePackage>>;
+  /** The ids that names have in the upload. */
+  readonly imports: Readonly<Record<string, string>>;
+  /** Names of what there is in the store, to say so. */
+  readonly known: readonly string[];
 }
 
-/** Specifier within the package (`.`, `./mini`) to the path of its file. */
+export interface BundlePackage {
+  readonly entrances: PackageEntrances;
+  /** The ids that names have in it. */
+  readonly dependencies: Readonly<Record<string, string>>;
+}
+
+/** Specifier within the package (`.`, `./mini`; `#internal` for itself) to the path of its file in it. */
 export type PackageEntrances = Readonly<Record<string, string>>;
 
 export type Bundled =

@@ -9,12 +9,15 @@ import { onceKey } from "../../shared/once.ts";
 import { FUNCTION_LIMITS } from "../limits.ts";
 import type { functionMethods, SentBinding, Upload } from "../schema/functions.ts";
 import type { Binding, Bundled, FunctionEngine, Settings } from "./engine.ts";
+import type { Packages } from "../packages/packages.ts";
+import { importedNames } from "../packages/imported.ts";
 import type { Functions } from "./functions.ts";
 import { filesOf, type Files } from "./upload.ts";
 
 /** What the methods act on, for one caller. */
 export interface FunctionsDeps {
   readonly store: Remote<Functions>;
+  readonly packages: Pick<Remote<Packages>, "gather">;
   readonly engine: FunctionEngine;
   readonly caller: {
     readonly id: string;
@@ -31,9 +34,10 @@ type Defined = Implementation<ServiceDefinition<typeof functionMethods>>;
 
 const DEFAULT_PAGE = 100;
 
-export function functionService({ store, engine, caller, now }: FunctionsDeps): Defined {
+export function functionService(deps: FunctionsDeps): Defined {
+  const { store, engine, caller, now } = deps;
   return {
-    deploy: (name, upload) => deploy({ store, engine, caller, now }, name, upload),
+    deploy: (name, upload) => deploy(deps, name, upload),
     listFunctions: ({ namespace, tag, limit = DEFAULT_PAGE, cursor } = {}) => store.list(namespace, tag, limit, cursor),
     getFunction: (name) => store.get(name),
     updateFunction: (name, { tags, public: isPublic }) => store.update(name, { tags, isPublic }, now()),
@@ -61,10 +65,11 @@ export function functionService({ store, engine, caller, now }: FunctionsDeps): 
   };
 }
 
-async function deploy({ store, engine, caller, now }: FunctionsDeps, name: string, upload: Upload) {
+async function deploy({ store, packages, engine, caller, now }: FunctionsDeps, name: string, upload: Upload) {
   const sent = filesOf(upload);
   const settings = settingsOf(upload, caller);
-  const bundled = await engine.bundle({ ...sent, packages: {} });
+  const needed = await packages.gather(importedNames(sent.files));
+  const bundled = await engine.bundle({ ...sent, ...needed, files: [...sent.files, ...Object.entries(needed.files)] });
   const { code, map } = checkBundle(bundled, sent);
   const source = JSON.stringify(sent);
   const id = `ver_${sha256(source, code, JSON.stringify(settings)).slice(0, 32)}`;

@@ -33,6 +33,8 @@ export interface Processes {
 
 /** What compiling may cost that needs all of TypeScript; it runs in a process of its own. */
 const COMPILER_LIMITS = { wallMs: 30_000, cpuMs: 5_000, memoryMb: 768 };
+/** The same for many files, and for packages: date-fns is 2,600. */
+const BUNDLER_LIMITS = { ...COMPILER_LIMITS, cpuMs: 15_000 };
 
 /** Runs each program in a process that runs nothing else meanwhile, and that the supervisor ends at its limits. */
 export class PooledExecutor implements Executor {
@@ -58,7 +60,7 @@ export class PooledExecutor implements Executor {
   }
 
   async bundle(entry: Entry, request: BundleRequest): Promise<Bundled> {
-    const bundled = await this.#inCompiler(entry, (compiler, lease) => compiler.bundle(lease, request));
+    const bundled = await this.#inCompiler(entry, BUNDLER_LIMITS, (compiler, lease) => compiler.bundle(lease, request));
     return bundled ?? { error: "The code is too much for the TypeScript compiler" };
   }
 
@@ -73,14 +75,18 @@ export class PooledExecutor implements Executor {
   }
 
   async #compileFull(code: string, entry: Entry): ReturnType<CompileFull> {
-    const compiled = await this.#inCompiler(entry, (compiler, lease) => compiler.compile(lease, code));
+    const compiled = await this.#inCompiler(entry, COMPILER_LIMITS, (compiler, lease) => compiler.compile(lease, code));
     return compiled ?? { error: "The code is too much for the TypeScript compiler", line: 1, column: 0 };
   }
 
   /** @returns undefined when the compiler was ended at its limits */
-  async #inCompiler<T>(entry: Entry, ask: (compiler: CompilerStub, lease: string) => Promise<T>): Promise<T | undefined> {
+  async #inCompiler<T>(
+    entry: Entry,
+    limits: Entry["limits"],
+    ask: (compiler: CompilerStub, lease: string) => Promise<T>,
+  ): Promise<T | undefined> {
     // It waits for nobody: to the pool of compilers, what an execution inside another asks is like any other.
-    const lease = await this.#supervisor.lease("compiler", { ...entry, depth: 0, limits: COMPILER_LIMITS });
+    const lease = await this.#supervisor.lease("compiler", { ...entry, depth: 0, limits });
     const compiler = await connected(this.#processes.compiler(lease.seat), lease);
     const settled = await settle(ask(compiler, lease.id));
     if (settled.ok) return settled.value;

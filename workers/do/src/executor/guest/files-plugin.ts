@@ -1,6 +1,8 @@
 import type { Loader, Plugin } from "esbuild-wasm/esm/browser.js";
 import type { BundleRequest } from "./bundle-protocol.ts";
 
+type Packages = Pick<BundleRequest, "packages" | "imports" | "known">;
+
 const LOADERS: ReadonlyMap<string, Loader> = new Map([
   ["ts", "ts"],
   ["mts", "ts"],
@@ -19,18 +21,32 @@ const LOADERS: ReadonlyMap<string, Loader> = new Map([
 ]);
 const EXTENSIONS = ["", ".ts", ".tsx", ".mts", ".js", ".mjs", ".cjs", ".jsx", ".json"];
 
+/** What of Node's the runtime has; packages of CommonJS ask for it by these names. */
+const OF_NODE = new Set(
+  (
+    "assert async_hooks buffer console constants crypto diagnostics_channel dns events fs http https module net os path " +
+    "perf_hooks process punycode querystring stream string_decoder sys timers tls tty url util v8 vm worker_threads zlib"
+  ).split(" "),
+);
+
 /** Gives esbuild the files of an upload. There is no disk and no network: an import is one of them, a package's, or the runtime's. */
-export function filesPlugin(files: ReadonlyMap<string, string>, packages: BundleRequest["packages"]): Plugin {
+export function filesPlugin(files: ReadonlyMap<string, string>, packages: Packages): Plugin {
   return {
     name: "files",
     setup(builder) {
       builder.onResolve({ filter: /.*/ }, ({ path, importer, kind }) => {
         if (kind === "entry-point") return { path, namespace: "upload" };
-        if (/^(?:node|cloudflare):/.test(path)) return { path, external: true };
-        const found = /^\.{0,2}\//.test(path) ? findFile(files, joined(importer, path)) : findPackage(files, packages, path);
+        const ofRuntime = runtimeModule(path);
+        const found = ofRuntime === undefined || inPackage(importer) !== undefined ? find(files, packages, importer, path) : undefined;
         if (found !== undefined) return { path: found, namespace: "upload" };
-        return { errors: [{ text: missing(path, packages) }] };
+        if (ofRuntime === undefined) return { errors: [{ text: missing(path, packages) }] };
+        // There is no `require` at run time; what it would give is there all the same.
+        return kind === "require-call" ? { path: ofRuntime, namespace: "node" } : { path: ofRuntime, external: true };
       });
+      builder.onLoad({ filter: /.*/, namespace: "node" }, ({ path }) => ({
+        contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
+        loader: "js",
+      }));
       builder.onLoad({ filter: /.*/ }, ({ path }) => {
         const contents = files.get(path);
         if (contents === undefined) return { errors: [{ text: `There is no file ${path}` }] };
@@ -40,9 +56,17 @@ export function filesPlugin(files: ReadonlyMap<string, string>, packages: Bundle
   };
 }
 
-function missing(path: string, packages: BundleRequest["packages"]): string {
+function runtimeModule(path: string): string | undefined {
+  if (/^(?:node|cloudflare):/.test(path)) return path;
+  return OF_NODE.has(path.split("/")[0] ?? "") ? `node:${path}` : undefined;
+}
+
+function find(files: ReadonlyMap<string, string>, packages: Packages, importer: string, path: string): string | undefined {
+  return /^\.{0,2}(?:\/|$)/.test(path) ? findFile(files, joined(importer, path)) : findPackage(files, packages, importer, path);
+}
+
+function missing(path: string, { known }: Packages): string {
   if (/^\.{0,2}\//.test(path)) return `There is no file "${path}" in the upload`;
-  const known = Object.keys(packages);
   return `There is no package "${path}" in the store${known.length > 0 ? `; it has ${known.slice(0, 20).join(", ")}` : ""}`;
 }
 
@@ -66,12 +90,39 @@ function findFile(files: ReadonlyMap<string, string>, path: string): string | un
   return candidates.find((candidate) => files.has(candidate));
 }
 
-/** `zod`, `@scope/name`, each perhaps with a path behind it. */
-function findPackage(files: ReadonlyMap<string, string>, packages: BundleRequest["packages"], specifier: string): string | undefined {
+/** The id of the package that a file is in. */
+function inPackage(path: string): string | undefined {
+  return /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1];
+}
+
+/** `zod`, `@scope/name`, each perhaps with a path behind it, as who imports it means it; `#internal` of its own package. */
+function findPackage(
+  files: ReadonlyMap<string, string>,
+  { packages, imports }: Packages,
+  importer: string,
+  specifier: string,
+): string | undefined {
+  const own = inPackage(importer);
   const [, name, rest = ""] = /^((?:@[^/]+\/)?[^/]+)(\/.*)?$/.exec(specifier) ?? [];
-  const entrances = name !== undefined && Object.hasOwn(packages, name) ? packages[name] : undefined;
-  if (!entrances || name === undefined) return undefined;
-  const key = `.${rest}`;
-  const entrance = Object.hasOwn(entrances, key) ? entrances[key] : undefined;
-  return entrance ?? findFile(files, `node_modules/${name}${rest}`);
+  if (name === undefined) return undefined;
+  if (specifier.startsWith("#")) return own === undefined ? undefined : entrance(files, packages, own, specifier, undefined);
+  const itself = own?.startsWith(`${name}@`) ? own : undefined;
+  const id = (own === undefined ? undefined : member(packages[own]?.dependencies ?? {}, name)) ?? itself ?? member(imports, name);
+  return id === undefined ? undefined : entrance(files, packages, id, `.${rest}`, rest);
+}
+
+function entrance(
+  files: ReadonlyMap<string, string>,
+  packages: Packages["packages"],
+  id: string,
+  key: string,
+  rest: string | undefined,
+): string | undefined {
+  const named = member(member(packages, id)?.entrances ?? {}, key);
+  if (named !== undefined) return `node_modules/${id}/${named}`;
+  return rest === undefined ? undefined : findFile(files, `node_modules/${id}${rest}`);
+}
+
+function member<T>(of: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(of, name) ? of[name] : undefined;
 }

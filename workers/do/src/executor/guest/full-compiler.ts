@@ -37,7 +37,7 @@ export default class FullCompiler extends WorkerEntrypoint {
   }
 
   /** Several files as one module. What they import is among them, or is the runtime's. */
-  async bundle({ files, mainModule, packages }: BundleRequest): Promise<Bundled> {
+  async bundle({ files, mainModule, ...packages }: BundleRequest): Promise<Bundled> {
     await (ready ??= initialize({ wasmModule, worker: false }));
     try {
       const made = await build({
@@ -48,11 +48,10 @@ export default class FullCompiler extends WorkerEntrypoint {
         format: "esm",
         target: "es2024",
         platform: "neutral",
-        mainFields: ["module", "main"],
-        conditions: ["workerd", "worker", "browser", "import"],
         sourcemap: "external",
         sourcesContent: false,
         legalComments: "none",
+        define: { "process.env.NODE_ENV": '"production"' },
         logLevel: "silent",
         tsconfigRaw: TSCONFIG,
         plugins: [filesPlugin(new Map(files), packages)],
