@@ -13,7 +13,7 @@ const guest = join(root, "workers/do/src/executor/guest");
 const target = join(root, "workers/do/src/executor/guest.generated.ts");
 
 /** The guard is a module of its own because the code imports it too; the others, because most code has no use for them. */
-const someAreApart = apart(/\/(guard|console|respond|typed-input)\.ts$/);
+const someAreApart = apart(/\/(guard|console|respond|network|typed-input)\.ts$/);
 
 function apart(which: RegExp): Plugin {
   return {
@@ -52,6 +52,7 @@ async function generated(): Promise<string> {
     GUARD_MODULE: await bundle(join(guest, "guard.ts")),
     CONSOLE_MODULE: await bundle(join(guest, "console.ts")),
     RESPOND_MODULE: await bundle(join(guest, "respond.ts")),
+    NETWORK_MODULE: await bundle(join(guest, "network.ts")),
     TYPED_INPUT_MODULE: await bundle(join(guest, "typed-input.ts")),
     FUNCTION_HARNESS_MODULE: await bundle(join(guest, "function-harness.ts"), onlyGuardIsApart),
     FULL_COMPILER_MODULE: await bundle(join(guest, "full-compiler.ts")),

@@ -5,9 +5,9 @@ export type { Execution } from "./execution.ts";
 export type { ExecuteOptions, Executions, ListExecutions, Session } from "./session.ts";
 export type { GenericService, Services } from "./services.ts";
 export type * from "./auth.ts";
+export type * from "./gateway.ts";
 export type * from "./schedule.ts";
 export type * from "./queue.ts";
-export type * from "./gateway.ts";
 export type {
   AggregateOptions,
   AtomicRequest,

@@ -1,8 +1,8 @@
 import type { AuthService } from "./auth.ts";
 import type { DbService } from "./db.ts";
+import type { CallOptions, GatewayService } from "./gateway.ts";
 import type { ScheduleService } from "./schedule.ts";
 import type { QueueService } from "./queue.ts";
-import type { CallOptions, GatewayService } from "./gateway.ts";
 import type { Transport } from "./transport.ts";
 import { SERVICES, type ServiceName } from "./types.ts";
 
@@ -13,9 +13,9 @@ export type GenericService = Record<string, (...params: readonly unknown[]) => P
 interface TypedServices {
   auth: AuthService;
   db: DbService;
+  gateway: GatewayService;
   schedule: ScheduleService;
   queue: QueueService;
-  gateway: GatewayService;
 }
 
 /** The eight services, by name. */

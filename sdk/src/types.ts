@@ -81,9 +81,15 @@ export interface ExecutionError {
 /** One network call of the code, kept with `captureFetch`. */
 export interface CapturedRequest {
   method: string;
+  /** As the code asked for it, at most 2,048 characters of it. */
   url: string;
+  /** 0 when there was no answer; then `reason` says why, `EGRESS_DENIED` when no rule allows it. */
   status: number;
+  /** Since the execution began. */
+  atMs: number;
+  /** Until the head of the answer was there. */
   durationMs: number;
+  reason?: string;
 }
 
 interface AnswerBase {
@@ -95,7 +101,7 @@ interface AnswerBase {
   requests?: CapturedRequest[];
   cacheHit: boolean;
   usage: Usage;
-  /** What was cut to its limit: `logs`. */
+  /** What was cut to its limit: `logs`, `requests`. */
   truncated?: string[];
 }
 
@@ -159,6 +165,8 @@ export interface ExecutionRecord extends ExecutionSummary {
   inputEncoding?: ValueTypes;
   logs: LogEntry[];
   calls: ServiceCall[];
+  /** With `captureFetch`. */
+  requests?: CapturedRequest[];
   error?: ExecutionError;
   truncated?: string[];
 }

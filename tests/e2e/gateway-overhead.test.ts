@@ -1,18 +1,14 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { startClientWorker, type ClientWorker } from "../support/one-process.ts";
 
-/** Asks a function through do, and the same module in an isolate of its own by its stub: each in batches, for the clock shows milliseconds. */
+/** Asks a function through do, and the same module in an isolate of its own by its stub: each in batches, for the clock shows milliseconds, and in turns, for the machine has others to serve. */
 const CLIENT = `
 const CODE = "export default { fetch: (request) => new Response('x') }";
 const BATCH = 20;
-async function medianMs(batches, one) {
-  const means = [];
-  for (let b = 0; b < batches; b++) {
-    const startedMs = performance.now();
-    for (let n = 0; n < BATCH; n++) await one();
-    means.push((performance.now() - startedMs) / BATCH);
-  }
-  return means.sort((a, b) => a - b)[Math.floor(batches / 2)];
+async function meanMs(one) {
+  const startedMs = performance.now();
+  for (let n = 0; n < BATCH; n++) await one();
+  return (performance.now() - startedMs) / BATCH;
 }
 export default {
   async fetch(request, env) {
@@ -24,9 +20,12 @@ export default {
     const direct = () => ask(worker.getEntrypoint(), "http://x/");
     const route = () => ask(env.DO, "http://x/fn/shop/plain/y");
     const dispatcher = () => ask(env.DISPATCHER.get("plain"), "http://x/");
-    for (const one of [direct, route, dispatcher]) await medianMs(10, one);
-    const batches = 60;
-    return Response.json({ direct: await medianMs(batches, direct), route: await medianMs(batches, route), dispatcher: await medianMs(batches, dispatcher) });
+    for (const one of [direct, route, dispatcher]) for (let b = 0; b < 10; b++) await meanMs(one);
+    const ways = { direct, route, dispatcher };
+    const means = { direct: [], route: [], dispatcher: [] };
+    for (let b = 0; b < 60; b++) for (const way of Object.keys(ways)) means[way].push(await meanMs(ways[way]));
+    const at = (part) => Object.fromEntries(Object.entries(means).map(([way, all]) => [way, all.toSorted((a, b) => a - b)[Math.floor(all.length * part)]]));
+    return Response.json({ median: at(0.5), least: at(0) });
   },
 };`;
 
@@ -37,7 +36,10 @@ beforeAll(async () => {
 afterAll(() => client.stop());
 
 it("a warm dispatch takes little more than the isolate's stub", async () => {
-  const medians = (await client.ask("measure")) as { direct: number; route: number; dispatcher: number };
-  console.log(`dispatch, ms at the median: ${JSON.stringify(medians)}`);
-  expect(medians.route - medians.direct).toBeLessThan(20);
+  const { median, least } = (await client.ask("measure")) as Record<
+    "median" | "least",
+    { direct: number; route: number; dispatcher: number }
+  >;
+  console.log(`dispatch, ms: ${JSON.stringify({ median, least })}`);
+  expect(median.route - median.direct).toBeLessThan(20);
 });

@@ -17,9 +17,9 @@ import type {
 } from "../../sdk/src/index.ts";
 import type { authDefinition } from "../../workers/core-services/auth/schema.ts";
 import type { dbDefinition } from "../../workers/core-services/db/schema.ts";
+import type { gatewayDefinition } from "../../workers/core-services/gateway/schema.ts";
 import type { queueDefinition } from "../../workers/core-services/queue/schema.ts";
 import type { scheduleDefinition } from "../../workers/core-services/schedule/schema.ts";
-import type { gatewayDefinition } from "../../workers/core-services/gateway/schema.ts";
 import type { Implementation } from "../../workers/core-services/shared/method.ts";
 
 // Checked by the compiler (`pnpm typecheck`); nothing here can fail when it runs.
@@ -61,6 +61,20 @@ describe("the types of auth", () => {
   });
 });
 
+describe("the types of gateway", () => {
+  type Gateway = Implementation<typeof gatewayDefinition>;
+
+  it("have the methods, parameters and results of its definition", () => {
+    expectTypeOf<keyof GatewayService>().toEqualTypeOf<keyof Gateway | "function">();
+    expectTypeOf<{ [K in keyof Gateway]: AllArguments<GatewayService[K]> }>().toEqualTypeOf<{
+      [K in keyof Gateway]: AllArguments<Gateway[K]>;
+    }>();
+    expectTypeOf<{ [K in keyof Gateway]: ReturnType<GatewayService[K]> }>().toEqualTypeOf<{
+      [K in keyof Gateway]: ReturnType<Gateway[K]>;
+    }>();
+  });
+});
+
 describe("the types of schedule", () => {
   type Schedule = Implementation<typeof scheduleDefinition>;
 
@@ -89,20 +103,6 @@ describe("the types of queue", () => {
       [K in Exclude<keyof Queue, "create" | "update">]: AllArguments<Queue[K]>;
     }>();
     expectTypeOf<{ [K in keyof Queue]: ReturnType<Queue[K]> }>().toExtend<{ [K in keyof Queue]: ReturnType<QueueService[K]> }>();
-  });
-});
-
-describe("the types of gateway", () => {
-  type Gateway = Implementation<typeof gatewayDefinition>;
-
-  it("have the methods, parameters and results of its definition", () => {
-    expectTypeOf<keyof GatewayService>().toEqualTypeOf<keyof Gateway | "function">();
-    expectTypeOf<{ [K in keyof Gateway]: AllArguments<GatewayService[K]> }>().toEqualTypeOf<{
-      [K in keyof Gateway]: AllArguments<Gateway[K]>;
-    }>();
-    expectTypeOf<{ [K in keyof Gateway]: ReturnType<GatewayService[K]> }>().toEqualTypeOf<{
-      [K in keyof Gateway]: ReturnType<Gateway[K]>;
-    }>();
   });
 });
 

@@ -40,10 +40,10 @@ function later(sponsor: Sponsor, name = "nightly"): Background {
 }
 
 async function keyWith(permissions: string[], options = {}) {
-  const { auth, tenant, executions, db } = admin();
+  const { auth, tenant, executions, db, gateway } = admin();
   const made = await auth.createApiKey("worker", permissions, options);
   const sponsor = sponsorOf(authorityOf(keyOf(tenant, made.id), permissions));
-  return { auth, tenant, executions, db, made, sponsor };
+  return { auth, tenant, executions, db, gateway, made, sponsor };
 }
 
 describe("work that is left to be done", () => {
@@ -73,12 +73,42 @@ describe("work that is left to be done", () => {
     await expect(async () => later(sponsor).call("db", "nothing", [])).rejects.toMatchObject({ code: "NOT_FOUND" });
   });
 
+  it("calls a saved function, and it shows what called it", async () => {
+    const { executions, sponsor } = await keyWith(["gateway:*", "executions:*"]);
+    const gateway = later(sponsor);
+    await gateway.call("gateway", "deploy", ["double", { code: "export default ({ input }) => input.n * 2" }]);
+    expect(await gateway.call("gateway", "invoke", ["double", { n: 21 }])).toBe(42);
+    const { items } = await executions.list({});
+    expect(items[0]).toMatchObject({ outcome: "ok", cause: "schedule:nightly", principalId: "fn:double" });
+    await gateway.call("gateway", "deploy", ["throws", { code: "export default () => { throw new Error('no') }" }]);
+    await expect(async () => gateway.call("gateway", "invoke", ["throws", null])).rejects.toMatchObject({
+      code: "UPSTREAM",
+      reason: "FUNCTION_THREW",
+    });
+    await expect(async () => gateway.call("gateway", "invoke", ["gone", null])).rejects.toMatchObject({
+      code: "NOT_FOUND",
+      reason: "NO_SUCH_FUNCTION",
+    });
+  });
+
   it("ends with its key, and goes on with what the key is rotated to", async () => {
     const { auth, made, sponsor } = await keyWith(["db:*", "executions:*"]);
     const next = await auth.rotateApiKey(made.id, { overlapSeconds: 0 });
     expect(await later(sponsor).execute({ code: "return 1" })).toMatchObject({ outcome: "ok" });
     await auth.revokeApiKey(next.id);
     await expect(async () => later(sponsor).execute({ code: "return 1" })).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
+  });
+
+  it("asks the network by the rules of its tenant, and not once its key is gone", async () => {
+    const { auth, made, sponsor, gateway } = await keyWith(["db:*"]);
+    const request = { url: "https://api.example.com/x", method: "POST", headers: { "x-a": "1" }, body: "hello", timeoutMs: 1_000 };
+    const ask = async () => later(sponsor).request(request);
+    await expect(ask).rejects.toMatchObject({ code: "PERMISSION_DENIED", reason: "EGRESS_DENIED" });
+    const response = { statusCode: 202, body: "taken", contentType: "text/plain" };
+    await gateway.setEgress({ allow: { "api.example.com": [{ response }] } });
+    expect(await ask()).toEqual({ status: 202, headers: { "content-type": "text/plain" }, body: "taken" });
+    await auth.revokeApiKey(made.id);
+    await expect(ask).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
   });
 
   it("needs no address and takes nothing of the requests per minute", async () => {

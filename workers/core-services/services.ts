@@ -1,9 +1,9 @@
 import type { ServiceName } from "../../sdk/src/types.ts";
 import { authDefinition } from "./auth/schema.ts";
 import { dbDefinition } from "./db/schema.ts";
+import { gatewayDefinition } from "./gateway/schema.ts";
 import { queueDefinition } from "./queue/schema.ts";
 import { scheduleDefinition } from "./schedule/schema.ts";
-import { gatewayDefinition } from "./gateway/schema.ts";
 import type { ServiceDefinition } from "./shared/method.ts";
 
 const NOT_YET: Record<Exclude<ServiceName, "db" | "auth" | "gateway" | "queue" | "schedule">, string> = {
@@ -19,9 +19,9 @@ const NOT_YET: Record<Exclude<ServiceName, "db" | "auth" | "gateway" | "queue" |
 export const SERVICE_DEFINITIONS: ReadonlyMap<ServiceName, ServiceDefinition> = new Map<ServiceName, ServiceDefinition>([
   ["db", dbDefinition],
   ["auth", authDefinition],
+  ["gateway", gatewayDefinition],
   ["schedule", scheduleDefinition],
   ["queue", queueDefinition],
-  ["gateway", gatewayDefinition],
   ...Object.entries(NOT_YET).map(([name, summary]): [ServiceName, ServiceDefinition] => [
     name as ServiceName,
     { name: name as ServiceName, summary, methods: {} },

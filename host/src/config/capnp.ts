@@ -58,10 +58,9 @@ export function disk(path: string): string {
   return `(name = "storage", disk = (path = ${text(path)}, writable = true))`;
 }
 
-/** The way out to what everybody can reach; to this machine only when that is said. */
-export function publicNetwork(name: string, toLoopback: boolean): string {
-  const allowed = ["public", ...(toLoopback ? ["127.0.0.1/32"] : [])].map(text).join(", ");
-  return `(name = "${name}", network = (allow = [${allowed}], tlsOptions = (trustBrowserCas = true)))`;
+/** A way out, to these addresses alone: `public` is what everybody can reach. It looks at each address that it connects to. */
+export function network(name: string, allow: readonly string[]): string {
+  return `(name = "${name}", network = (allow = [${allow.map(text).join(", ")}], tlsOptions = (trustBrowserCas = true)))`;
 }
 
 export interface ConfigText {

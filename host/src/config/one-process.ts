@@ -8,9 +8,12 @@ const DURABLE_OBJECTS = [
   { binding: "ACCOUNTS", className: "Accounts", uniqueKey: "do-accounts" },
   { binding: "OAUTH", className: "AuthorizationServer", uniqueKey: "do-oauth" },
   { binding: "REALM", className: "Realm", uniqueKey: "do-realm" },
+  { binding: "FUNCTIONS", className: "Functions", uniqueKey: "do-functions" },
+  { binding: "RESPONSE_CACHE", className: "ResponseCache", uniqueKey: "do-response-cache" },
+  { binding: "ROUTED_TENANTS", className: "RoutedTenants", uniqueKey: "do-routed-tenants" },
+  { binding: "TRAFFIC", className: "Traffic", uniqueKey: "do-traffic" },
   { binding: "TIMETABLE", className: "Timetable", uniqueKey: "do-timetable" },
   { binding: "QUEUES", className: "Queues", uniqueKey: "do-queues" },
-  { binding: "FUNCTIONS", className: "Functions", uniqueKey: "do-functions" },
   { binding: "PACKAGES", className: "Packages", uniqueKey: "do-packages" },
 ];
 

@@ -1,6 +1,6 @@
 /** The configuration of each kind of process. */
 import { BUNDLE_FILES } from "../bundle.ts";
-import { binding, config, disk, embed, httpService, publicNetwork, rpcService, worker } from "./capnp.ts";
+import { binding, config, disk, embed, httpService, network, rpcService, worker } from "./capnp.ts";
 
 export interface Place {
   /** Where the configuration will be written: paths in it are relative to it. */
@@ -10,7 +10,7 @@ export interface Place {
 
 export interface FrontOptions extends Place {
   readonly storageDir: string;
-  /** Lets do itself, never code, reach this machine: for issuers that are here. */
+  /** Whether there is a way to this machine, for the origins that the configuration names. */
   readonly egressToLoopback: boolean;
   readonly supervisorSocket: string;
   readonly executorSockets: readonly string[];
@@ -24,9 +24,12 @@ const FRONT_OBJECTS = [
   { binding: "ACCOUNTS", className: "Accounts", uniqueKey: "do-accounts" },
   { binding: "OAUTH", className: "AuthorizationServer", uniqueKey: "do-oauth" },
   { binding: "REALM", className: "Realm", uniqueKey: "do-realm" },
+  { binding: "FUNCTIONS", className: "Functions", uniqueKey: "do-functions" },
+  { binding: "RESPONSE_CACHE", className: "ResponseCache", uniqueKey: "do-response-cache" },
+  { binding: "ROUTED_TENANTS", className: "RoutedTenants", uniqueKey: "do-routed-tenants" },
+  { binding: "TRAFFIC", className: "Traffic", uniqueKey: "do-traffic" },
   { binding: "TIMETABLE", className: "Timetable", uniqueKey: "do-timetable" },
   { binding: "QUEUES", className: "Queues", uniqueKey: "do-queues" },
-  { binding: "FUNCTIONS", className: "Functions", uniqueKey: "do-functions" },
   { binding: "PACKAGES", className: "Packages", uniqueKey: "do-packages" },
 ];
 const STORE_OBJECTS = [
@@ -55,6 +58,7 @@ export function frontConfig(options: FrontOptions): string {
         binding("DO_STORES", `json = "${storeSockets.length}"`),
         ...FRONT_OBJECTS.map((object) => binding(object.binding, `durableObjectNamespace = "${object.className}"`)),
         binding("EGRESS", 'service = "public"'),
+        ...(egressToLoopback ? [binding("EGRESS_LOOPBACK", 'service = "loopback"')] : []),
         binding("SUPERVISOR", 'service = "supervisor"'),
         ...processes.map(({ name }) => binding(name, `service = "${name}"`)),
       ],
@@ -62,7 +66,8 @@ export function frontConfig(options: FrontOptions): string {
     }),
     services: [
       disk(storageDir),
-      publicNetwork("public", egressToLoopback),
+      network("public", ["public"]),
+      ...(egressToLoopback ? [network("loopback", ["127.0.0.1/32"])] : []),
       httpService("supervisor", supervisorSocket),
       ...processes.map(({ name, socket }) => rpcService(name, socket)),
     ],

@@ -8,6 +8,8 @@ import { addFunctions, addRollback } from "./commands/gateway/functions.ts";
 import { addPackagesCommand } from "./commands/gateway/packages.ts";
 import { addSecrets } from "./commands/gateway/secrets.ts";
 import { addTail } from "./commands/gateway/tail.ts";
+import { addEgress } from "./commands/gateway/egress.ts";
+import { addRoutes } from "./commands/gateway/routes.ts";
 import { addEval } from "./commands/eval.ts";
 import { addKill } from "./commands/kill.ts";
 import { addKeys } from "./commands/keys.ts";
@@ -39,6 +41,7 @@ export function createProgram(done: (code: ExitCode) => void): Command {
   const act = actor(done);
   for (const add of [addRun, addEval, addPs, addKill, addLogs, addWhoami, addLogin, addKeys, addAuth, addDb, addQueue, addSchedule])
     add(program, act);
-  for (const add of [addDeploy, addFunctions, addRollback, addSecrets, addPackagesCommand, addTail]) add(program, act);
+  for (const add of [addDeploy, addFunctions, addRollback, addSecrets, addPackagesCommand, addTail, addRoutes, addEgress])
+    add(program, act);
   return program;
 }

@@ -1,3 +1,4 @@
+import type { OwnEgressRules } from "./egress.ts";
 /** The code of a function, and what it holds. `code` is one module; `modules` are files by path, of which `mainModule` is called. */
 export interface Upload {
   code?: string | undefined;
@@ -9,6 +10,8 @@ export interface Upload {
   secrets?: Record<string, string> | undefined;
   /** Less than the tier gives. */
   limits?: FunctionLimits | undefined;
+  /** What its code may reach of what the tenant's egress rules allow; default: all of it. */
+  egress?: OwnEgressRules | undefined;
   /** The rights of the code; default: those that code of the caller has. */
   permissions?: string[] | undefined;
   /** At most 8. */
@@ -67,7 +70,7 @@ export interface FunctionVersion {
   createdAt: string;
   createdBy: string;
   message?: string | undefined;
-  settings: { permissions: string[]; tier: string; limits: Record<string, number>; bindings: Record<string, unknown>[] };
+  settings: { permissions: string[]; tier: string; limits: Record<string, number>; bindings: Record<string, unknown>[]; egress?: unknown };
   entrypoints: { name: string; kind: "function" | "worker" | "durable"; methods: string[] }[];
   codeBytes: number;
 }
@@ -95,6 +98,8 @@ export interface CallOptions {
   version?: string | undefined;
   /** Equal keys get the same version of a deployment. */
   stickyKey?: string | undefined;
+  /** Less than the function has by itself. */
+  timeoutMs?: number | undefined;
 }
 
 interface OfFunction {

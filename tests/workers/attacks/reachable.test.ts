@@ -29,7 +29,7 @@ function namesOf(target: { prototype: object }): string[] {
 describe("what can be reached is a list", () => {
   it.each([
     ["what code gets as env.DO", GuestSurface, [...SERVICES, "execute", "whoami"]],
-    ["what the harness gets", RunHost, ["DO", "log"]],
+    ["what the harness gets", RunHost, ["DO", "log", "request"]],
     ["what it hears its end by", RunStop, ["stopped"]],
     ["a session", Session, [...SERVICES, "authenticate", "execute", "executions", "whoami"]],
     ["the executions of a tenant", ExecutionsCapability, ["cancel", "get", "list"]],

@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import type { QueueService, ScheduleService } from "../../../sdk/src/index.ts";
-import type { AuthCapability, DbCapability } from "../../../workers/do/src/capabilities.ts";
+import type { AuthCapability, DbCapability, GatewayCapability } from "../../../workers/do/src/capabilities.ts";
 import type Do from "../../../workers/do/src/do.ts";
 import type { ExecutionsCapability } from "../../../workers/do/src/session.ts";
 import { anonymousBinding, bindingFor, newTenant } from "../support.ts";
@@ -9,6 +9,7 @@ import { anonymousBinding, bindingFor, newTenant } from "../support.ts";
 export interface Surface extends Pick<Do, "whoami" | "execute"> {
   readonly auth: AuthCapability;
   readonly db: DbCapability;
+  readonly gateway: GatewayCapability;
   /** Of a session only: for the harness of the tests, `queue` of an entrypoint is its event handler. */
   readonly queue: QueueService;
   readonly schedule: ScheduleService;
@@ -31,6 +32,7 @@ export function surface(target: object): Surface {
   return {
     auth: service("auth"),
     db: service("db"),
+    gateway: service("gateway"),
     queue: service("queue"),
     schedule: service("schedule"),
     executions: service("executions"),

@@ -142,15 +142,44 @@ describe("other targets", () => {
     await until(async () => expect((await queue.receive("to")).messages).toMatchObject([{ body: { n: 1 } }]));
   });
 
-  it.each([
-    ["a function, until the gateway is built", { function: "handler" }, "gateway is not built yet"],
-    ["a URL, until there is a way out", { url: "https://example.com/hook" }, "Cannot send a request: egress is not built yet"],
-  ])("%s", async (_what, target, reason) => {
-    const { queue } = pushing();
+  it("a function gets the batch, and its answer counts as that of code", async () => {
+    const { gateway, tenant } = admin();
+    await gateway.deploy("handler", {
+      code: "export default ({ input }) => ({ retry: input.messages.filter((m) => m.body === 2).map((m) => m.id) })",
+    });
+    const { queue } = queueOf(tenant, { clock: new RealClock() });
     await queue.create("q", { maxRetries: 0 });
-    await queue.subscribe("q", target, FAST);
+    await queue.subscribe("q", { function: "handler", timeoutMs: 5_000 }, FAST);
+    await queue.sendBatch("q", [{ body: 1 }, { body: 2 }]);
+    await until(async () => expect(await queue.stats("q")).toMatchObject({ dead: 1, totals: { acked: 1 } }));
+  });
+
+  it("a URL gets the batch where the rules allow it, and its answer counts", async () => {
+    const { gateway, tenant } = admin();
+    await gateway.setEgress({
+      allow: { "example.com": [{ match: { method: ["POST"], path: { exact: "/hook" } }, response: { statusCode: 204 } }] },
+    });
+    const { queue } = queueOf(tenant, { clock: new RealClock() });
+    await queue.create("q", { maxRetries: 0 });
+    await queue.subscribe("q", { url: "https://example.com/hook" }, FAST);
     await queue.send("q", 1);
-    await until(async () => expect((await queue.listDead("q")).items).toMatchObject([{ reason }]));
+    await until(async () => expect(await queue.stats("q")).toMatchObject({ totals: { acked: 1 } }));
+  });
+
+  it("a function that is not there fails, and a URL that no rule allows stops the consumer", async () => {
+    const { queue } = pushing();
+    await queue.create("f", { maxRetries: 0 });
+    await queue.subscribe("f", { function: "handler" }, FAST);
+    await queue.send("f", 1);
+    await until(async () =>
+      expect((await queue.listDead("f")).items).toMatchObject([{ reason: expect.stringContaining("handler") as string }]),
+    );
+    await queue.create("u", { maxRetries: 0 });
+    await queue.subscribe("u", { url: "https://example.com/hook" }, FAST);
+    await queue.send("u", 1);
+    const stoppedBecause = expect.stringContaining("the rules allow nothing (docs/egress.md)") as string;
+    await until(async () => expect((await queue.describe("u")).consumer).toMatchObject({ state: "stopped", stoppedBecause }));
+    expect((await queue.peek("u")).items).toMatchObject([{ state: "ready", attempts: 0 }]);
   });
 });
 

@@ -136,10 +136,22 @@ describe("the queue of a task", () => {
   });
 });
 
-describe("what is not built yet", () => {
+describe("a saved function and the network", () => {
+  it("are there for tasks, by the rights and the rules of now", async () => {
+    const { schedule, gateway } = admin();
+    await gateway.deploy("double", { code: "export default ({ input }) => input.n * 2" });
+    await gateway.setEgress({ allow: { "a.example": [{ response: { statusCode: 202, body: "taken", contentType: "text/plain" } }] } });
+    await schedule.create("f", { ...NEVER, action: { function: "double" }, input: { n: 21 } });
+    expect(await schedule.execute("f", { waitMs: 10_000 })).toMatchObject({ outcome: "ok", result: 42 });
+    await schedule.create("h", { ...NEVER, action: { http: { url: "https://a.example/x", method: "POST", body: "1" } } });
+    expect(await schedule.execute("h", { waitMs: 10_000 })).toMatchObject({ outcome: "ok" });
+  });
+});
+
+describe("what is not there", () => {
   it.each([
-    [{ function: "f" }, "UNSUPPORTED"],
-    [{ http: { url: "https://a.example/" } }, "UNSUPPORTED"],
+    [{ function: "f" }, "NOT_FOUND"],
+    [{ http: { url: "https://a.example/" } }, "PERMISSION_DENIED"],
   ])("%j says so, once", async (action, code) => {
     const { schedule } = admin();
     await schedule.create("t", { ...NEVER, action, retry: { maxAttempts: 5 }, deadLetter: { queue: "dead" } });

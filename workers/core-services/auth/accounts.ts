@@ -9,6 +9,7 @@ import type { JWK } from "./jwt/verify.ts";
 import { FLUSH_MS, Gates } from "./realm/gates.ts";
 import type { Remote } from "./remote.ts";
 import type { Tenant, User } from "./schema/users.ts";
+import { wayOutOf } from "../shared/networks.ts";
 
 export type { SigningIn } from "./accounts/users.ts";
 
@@ -117,7 +118,7 @@ export class Accounts extends DurableObject {
   /** The public keys of another issuer, of the configuration. @throws DoError UNAVAILABLE */
   async jwksOf(url: string, kid: string | undefined): Promise<JWK[]> {
     const { loopbackOrigins } = configOf(this.env.DO_CONFIG);
-    return [...(await this.#issuers.keys(url, kid, { egress: this.env.EGRESS, loopbackOrigins, now: Date.now }))];
+    return [...(await this.#issuers.keys(url, kid, { egress: wayOutOf(this.env, loopbackOrigins), loopbackOrigins, now: Date.now }))];
   }
 
   /**

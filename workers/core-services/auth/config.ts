@@ -1,6 +1,8 @@
 import * as z from "zod";
 import { DoError } from "../../../sdk/src/errors.ts";
 import { SERVICES } from "../../../sdk/src/types.ts";
+import { fitsHost } from "../gateway/routes/table.ts";
+import { HostPattern } from "../gateway/routes/route.ts";
 import { checkUrl } from "../shared/guarded-fetch.ts";
 import { Issuer } from "./jwt/issuers.ts";
 import { isScope } from "./scopes.ts";
@@ -17,6 +19,8 @@ export interface Config {
   readonly issuers: readonly Issuer[];
   /** Origins on this machine that documents may be got from; for tests. */
   readonly loopbackOrigins: readonly string[];
+  /** Whose routes serve a host, in place of do itself: the operator has seen that it is the tenant's. */
+  readonly hosts: ReadonlyMap<string, string>;
 }
 
 const MAX_CONFIG_CHARACTERS = 262_144;
@@ -63,6 +67,8 @@ const PublicUrl = z
   .string()
   .refine((text) => isSecureOrigin(text) && new URL(text).origin === text, "must be an https origin without path, as https://do.example");
 
+const TenantName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_:.@-]{0,127}$/, "must be the name of a tenant");
+
 const Shape = z.strictObject({
   tiers: z.record(TierName, TierChange).optional(),
   anonymousTier: TierName.optional(),
@@ -72,6 +78,7 @@ const Shape = z.strictObject({
     .array(z.string().regex(/^http:\/\/127\.0\.0\.1:\d+$/, "must be as http://127.0.0.1:8080"))
     .max(10)
     .optional(),
+  hosts: z.record(HostPattern, TenantName).optional(),
 });
 
 let last: { text: string | null | undefined; config: Config } | undefined;
@@ -86,12 +93,15 @@ export function configOf(text: string | null | undefined): Config {
 }
 
 export function parseConfig(text: string | null | undefined): Config {
-  const { tiers = {}, anonymousTier, publicUrl, issuers = [], loopbackOrigins = [] } = text ? parseShape(text) : {};
+  const { tiers = {}, anonymousTier, publicUrl, issuers = [], loopbackOrigins = [], hosts = {} } = text ? parseShape(text) : {};
   const all = new Map(DEFAULT_TIERS);
   for (const [name, change] of Object.entries(tiers)) all.set(name, tierOf(name, change));
   if (anonymousTier !== undefined && !all.has(anonymousTier)) throw broken(`anonymousTier: there is no tier "${anonymousTier}"`);
   for (const [n, issuer] of issuers.entries()) checkIssuer(issuer, `issuers.${n}`, all, loopbackOrigins);
-  return { tiers: all, anonymousTier, publicUrl, issuers, loopbackOrigins };
+  const own = publicUrl === undefined ? undefined : new URL(publicUrl).hostname;
+  const taken = Object.keys(hosts).find((host) => own !== undefined && fitsHost(host, own));
+  if (taken !== undefined) throw broken(`hosts.${taken}: it would take the place of do itself, which is at publicUrl`);
+  return { tiers: all, anonymousTier, publicUrl, issuers, loopbackOrigins, hosts: new Map(Object.entries(hosts)) };
 }
 
 function checkIssuer({ jwksUrl, tier }: Issuer, at: string, tiers: Tiers, loopbackOrigins: readonly string[]): void {

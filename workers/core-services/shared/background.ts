@@ -30,23 +30,29 @@ export interface Background {
   execute(request: unknown, onStarted?: (id: string) => void): Promise<ExecutionAnswer>;
   /** Calls a method of a service. `params` by position or by name. */
   call(service: ServiceName, method: string, params: unknown): Promise<unknown>;
-  /** An HTTP request through the egress rules of the sponsor's tenant. */
+  /**
+   * An HTTP request, by the egress rules of the sponsor's tenant; redirects are not followed. What the other side says is
+   * an answer, whatever its status.
+   * @throws DoError PERMISSION_DENIED `EGRESS_DENIED` (do not try again); UPSTREAM, TIMEOUT (try later); TOO_LARGE
+   */
   request(request: HttpRequest): Promise<HttpAnswer>;
 }
 
 /** A request to somewhere else, on behalf of a sponsor. */
 export interface HttpRequest {
   readonly url: string;
+  /** GET without it. */
   readonly method?: string | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: string | undefined;
+  /** 30 seconds without it. */
   readonly timeoutMs?: number | undefined;
 }
 
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** At most 1 MiB. */
+  /** As text, at most 1 MiB. */
   readonly body: string;
 }
 

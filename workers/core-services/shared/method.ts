@@ -68,10 +68,19 @@ export function parseArguments(service: ServiceName, name: string, method: Metho
   return method.params.map(([parameter, shape], i) => {
     const parsed = shape.safeParse(byPosition[i]);
     if (parsed.success) return parsed.data;
-    const [issue] = parsed.error.issues;
+    const [first] = parsed.error.issues;
+    const issue = first && mostTelling(first);
     const path = [parameter, ...(issue?.path ?? [])].join(".");
     throw invalid(service, name, `${path}: ${issue?.message ?? "is not valid"}`);
   });
+}
+
+/** Of a value that is none of several: what is wrong with the one that it comes nearest to, which is told the deepest. */
+function mostTelling(issue: z.core.$ZodIssue): z.core.$ZodIssue {
+  if (issue.code === "invalid_key") return { ...(issue.issues[0] ?? issue), path: issue.path };
+  if (issue.code !== "invalid_union") return issue;
+  const inner = issue.errors.flat().map((error) => mostTelling({ ...error, path: [...issue.path, ...error.path] }));
+  return inner.reduce<z.core.$ZodIssue>((best, error) => (error.path.length > best.path.length ? error : best), issue);
 }
 
 function argumentsByName(service: ServiceName, name: string, method: MethodDefinition, sent: unknown): unknown[] {

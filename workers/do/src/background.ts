@@ -2,12 +2,21 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import { executorOf } from "#seam";
 import { decodeAnswer } from "../../../sdk/src/answer.ts";
 import type { ExecutionAnswer } from "../../../sdk/src/types.ts";
-import type { BackgroundProps, HttpAnswer, HttpRequest } from "../../core-services/shared/background.ts";
+import { readText } from "../../core-services/gateway/egress/body.ts";
+import { guardedRequest } from "../../core-services/gateway/egress/guarded-request.ts";
+import type { BackgroundProps, HttpRequest, HttpAnswer } from "../../core-services/shared/background.ts";
 import { newId } from "../../core-services/shared/ids.ts";
 import { RealmAuthenticator } from "./authenticate.ts";
 import { isServiceName } from "./capabilities.ts";
 import { DoError } from "./errors.ts";
+import { wayOutOfTenant } from "./executor/network.ts";
 import { Session } from "./session.ts";
+
+export { sponsorOf } from "./sponsor.ts";
+
+/** Of the answer to a request of work that is done later. */
+const MAX_BACKGROUND_RESPONSE_BYTES = 1_048_576;
+const BACKGROUND_TIMEOUT_MS = 30_000;
 
 /**
  * Work that is done later, on behalf of whom its props name. It is reached through `ctx.exports` of do's own classes
@@ -28,10 +37,20 @@ export class Background extends WorkerEntrypoint<Cloudflare.Env, BackgroundProps
     return Session.invoke(await this.#session(), service, method, params);
   }
 
-  /** @throws DoError UNSUPPORTED: there are no egress rules yet, and without a rule nothing goes out */
-  async request(_request: HttpRequest): Promise<HttpAnswer> {
+  async request({ url, method = "GET", headers = {}, body = "", timeoutMs = BACKGROUND_TIMEOUT_MS }: HttpRequest): Promise<HttpAnswer> {
+    // Whose credential is gone asks for nothing any more.
     await this.#session();
-    throw new DoError("UNSUPPORTED", "Cannot send a request: egress is not built yet", { reason: "EGRESS_NOT_BUILT" });
+    const way = await wayOutOfTenant(this.env, this.ctx.props.sponsor.principal.tenant);
+    const answer = await guardedRequest(way, {
+      url,
+      method,
+      headers: new Headers({ ...headers }),
+      body: body === "" ? undefined : new TextEncoder().encode(body),
+      redirect: "manual",
+      maxBytes: MAX_BACKGROUND_RESPONSE_BYTES,
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    return { status: answer.status, headers: Object.fromEntries(answer.headers), body: await readText(answer.body) };
   }
 
   /** @throws DoError UNAUTHENTICATED, PERMISSION_DENIED, UNAVAILABLE */

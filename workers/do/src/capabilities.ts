@@ -10,12 +10,6 @@ import type { authDefinition } from "../../core-services/auth/schema.ts";
 import * as z from "zod";
 import { dbDefinition } from "../../core-services/db/schema.ts";
 import { dbService } from "../../core-services/db/service.ts";
-import type { scheduleDefinition } from "../../core-services/schedule/schema.ts";
-import { scheduleService } from "../../core-services/schedule/service.ts";
-import { timetableOf } from "../../core-services/schedule/timetable.ts";
-import type { queueDefinition } from "../../core-services/queue/schema.ts";
-import { queueService } from "../../core-services/queue/service.ts";
-import { queuesOf } from "../../core-services/queue/tenant.ts";
 import type { FunctionEngine } from "../../core-services/gateway/functions/engine.ts";
 import { functionsOf } from "../../core-services/gateway/functions/functions.ts";
 import { isPlatform } from "../../core-services/auth/actor.ts";
@@ -23,6 +17,17 @@ import { packagesOf } from "../../core-services/gateway/packages/packages.ts";
 import type { PackagesDeps } from "../../core-services/gateway/packages/service.ts";
 import type { FunctionsDeps } from "../../core-services/gateway/functions/service.ts";
 import { gatewayService } from "../../core-services/gateway/service.ts";
+import type { gatewayDefinition } from "../../core-services/gateway/schema.ts";
+import type { GatewayDeps } from "../../core-services/gateway/service/deps.ts";
+import { responseCacheOf } from "../../core-services/gateway/cache/response-cache.ts";
+import { routedTenantsOf } from "../../core-services/gateway/routes/routed-tenants.ts";
+import { trafficOf } from "../../core-services/gateway/traffic.ts";
+import type { scheduleDefinition } from "../../core-services/schedule/schema.ts";
+import { scheduleService } from "../../core-services/schedule/service.ts";
+import { timetableOf } from "../../core-services/schedule/timetable.ts";
+import type { queueDefinition } from "../../core-services/queue/schema.ts";
+import { queueService } from "../../core-services/queue/service.ts";
+import { queuesOf } from "../../core-services/queue/tenant.ts";
 import { SERVICE_DEFINITIONS } from "../../core-services/services.ts";
 import { newId } from "../../core-services/shared/ids.ts";
 import {
@@ -46,7 +51,7 @@ import { sponsorOf } from "./sponsor.ts";
 
 /** What is known of a call before it runs. */
 export interface MeteredCall {
-  readonly service: ServiceName | "executions";
+  readonly service: ServiceName | "executions" | "egress";
   readonly method: string;
   readonly access: Access;
 }
@@ -180,12 +185,12 @@ function implementation(env: Cloudflare.Env, authority: Authority, service: Serv
       return handlers(queueServiceOf(env, authority));
     case "auth":
       return handlers(authServiceOf(env, authority));
+    case "gateway":
+      return handlers(gatewayServiceOf(env, authority));
     case "schedule": {
       const timetable = timetableOf(env, principal.tenant);
       return handlers(scheduleService({ timetable, sponsor: () => sponsorOf(authority), callerId: principal.id, now: Date.now }));
     }
-    case "gateway":
-      return handlers(gatewayService(functionsDeps(env, authority), packagesDeps(env, authority)));
     default:
       return new Map();
   }
@@ -217,6 +222,27 @@ function authServiceOf(env: Cloudflare.Env, authority: Authority): Implementatio
     issuer: issuerOf(config, via.origin),
     inspect: async (credential) => inspected(await new RealmAuthenticator(env, Date.now).authenticate(credential, via, 0), config),
   });
+}
+
+function gatewayServiceOf(env: Cloudflare.Env, authority: Authority): Implementation<typeof gatewayDefinition> {
+  return gatewayService({
+    functions: functionsDeps(env, authority),
+    packages: packagesDeps(env, authority),
+    traffic: trafficDeps(env, authority),
+  });
+}
+
+function trafficDeps(env: Cloudflare.Env, authority: Authority): GatewayDeps {
+  const { principal, via } = authority;
+  return {
+    traffic: trafficOf(env, principal.tenant),
+    cache: responseCacheOf(env, principal.tenant),
+    routedTenants: routedTenantsOf(env),
+    caller: { id: principal.id, isGuest: via.isGuest, tenant: principal.tenant },
+    sponsor: () => sponsorOf(authority),
+    loopbackOrigins: configOf(env.DO_CONFIG).loopbackOrigins,
+    nowMs: Date.now,
+  };
 }
 
 function functionsDeps(env: Cloudflare.Env, authority: Authority): FunctionsDeps {
@@ -373,6 +399,7 @@ const CLASSES: ReadonlyMap<ServiceName, new (call: Invoke) => RpcTarget> = new M
 );
 
 export type DbCapability = RpcTarget & ServiceStub<typeof dbDefinition> & { collection(name: string): RpcTarget };
+export type GatewayCapability = RpcTarget & ServiceStub<typeof gatewayDefinition>;
 export type QueueCapability = RpcTarget & ServiceStub<typeof queueDefinition>;
 export type AuthCapability = RpcTarget & ServiceStub<typeof authDefinition>;
 export type ScheduleCapability = RpcTarget & ServiceStub<typeof scheduleDefinition>;
@@ -394,8 +421,8 @@ export abstract class Services extends RpcTarget {
   get auth(): AuthCapability {
     return this.#open("auth") as AuthCapability;
   }
-  get gateway(): RpcTarget {
-    return this.#open("gateway");
+  get gateway(): GatewayCapability {
+    return this.#open("gateway") as GatewayCapability;
   }
   get schedule(): ScheduleCapability {
     return this.#open("schedule") as ScheduleCapability;

@@ -11,8 +11,11 @@ declare namespace Cloudflare {
       | "Packages"
       | "Queues"
       | "Realm"
+      | "ResponseCache"
+      | "RoutedTenants"
       | "SqlDatabase"
-      | "Timetable";
+      | "Timetable"
+      | "Traffic";
   }
   interface Env {
     LOADER: WorkerLoader;
@@ -26,8 +29,13 @@ declare namespace Cloudflare {
     EXECUTIONS: DurableObjectNamespace<import("./executions/executions.ts").Executions>;
     FUNCTIONS: DurableObjectNamespace<import("../../core-services/gateway/functions/functions.ts").Functions>;
     PACKAGES: DurableObjectNamespace<import("../../core-services/gateway/packages/packages.ts").Packages>;
-    /** The way out for documents of others that do itself reads; never given to code. */
+    RESPONSE_CACHE: DurableObjectNamespace<import("../../core-services/gateway/cache/response-cache.ts").ResponseCache>;
+    ROUTED_TENANTS: DurableObjectNamespace<import("../../core-services/gateway/routes/routed-tenants.ts").RoutedTenants>;
+    TRAFFIC: DurableObjectNamespace<import("../../core-services/gateway/traffic.ts").Traffic>;
+    /** The way out, to public addresses only; code reaches it through the rules of its tenant (executor/network.ts). */
     EGRESS: Fetcher;
+    /** The way to this machine and nowhere else, where the configuration names `loopbackOrigins`. */
+    EGRESS_LOOPBACK?: Fetcher;
     /** Absent: every credential is refused. */
     DO_ROOT_KEY?: string;
     /** What the secrets of functions are encrypted under, at least 32 characters; absent: none are taken. */

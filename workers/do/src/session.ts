@@ -25,6 +25,7 @@ import type { Executions } from "./executions/executions.ts";
 import { allWritten } from "./executions/unwritten.ts";
 import { decodeAnswer } from "../../../sdk/src/answer.ts";
 import { execute, type ExecuteDeps, type Observer } from "./executor/execute.ts";
+import { NO_NETWORK } from "./executor/network.ts";
 import { parseJob } from "./executor/request.ts";
 import { programAttempt, Run } from "./executor/run.ts";
 import { dispatch, type Dispatch } from "./functions/dispatch.ts";
@@ -132,7 +133,7 @@ export class Session extends Services {
     const job = parseJob({ code: "return 1" }, policy(ROOT));
     const enter = () => executor.enter({ executionId: "ready", tenant: ROOT.tenant, depth: 0, limits: job.limits });
     const run = new Run({ job, tier: ROOT.tier, now, onLog: () => {}, beforeCall: () => Promise.resolve() });
-    const { conclusion } = await run.execute(await enter(), enter, programAttempt(job, new Nothing()));
+    const { conclusion } = await run.execute(await enter(), enter, programAttempt(job, new Nothing(), NO_NETWORK));
     if (conclusion.outcome !== "ok")
       throw new DoError("UNAVAILABLE", "Cannot run code now", { reason: conclusion.outcome, retryAfterMs: 1_000 });
   }
@@ -159,6 +160,15 @@ export class Session extends Services {
   /** Counts a request of whom a binding's props name; who came with a credential was counted with it. */
   static async count(session: Session): Promise<void> {
     await session.#standing.renew();
+  }
+
+  /** For the routes of tenants, which answer in the place of do's own. */
+  static depsOf(session: Session): SessionDeps {
+    return session.#deps;
+  }
+
+  static authorityOf(session: Session): Authority {
+    return session.#standing.counted();
   }
 
   static principalOf(session: Session): Principal {

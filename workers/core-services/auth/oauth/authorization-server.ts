@@ -11,6 +11,7 @@ import { authorize, grantUserId, type GrantProps } from "./consent.ts";
 import { Records } from "./records.ts";
 import { SCOPES_OFFERED } from "./scopes.ts";
 import { Turns } from "./turns.ts";
+import { wayOutOf } from "../../shared/networks.ts";
 
 /** What the library finds its records by. */
 interface LibraryEnv {
@@ -63,7 +64,9 @@ export class AuthorizationServer extends DurableObject {
     sql.exec(BUCKETS_TABLE);
     this.#gates = new Gates(sql);
     const { loopbackOrigins } = configOf(env.DO_CONFIG);
-    this.#records = { OAUTH_KV: new Records(sql, (url) => this.#documents.resolve(url, { egress: env.EGRESS, loopbackOrigins })) };
+    this.#records = {
+      OAUTH_KV: new Records(sql, (url) => this.#documents.resolve(url, { egress: wayOutOf(env, loopbackOrigins), loopbackOrigins })),
+    };
   }
 
   /** A request to one of the endpoints, at the issuer that it names in `x-do-issuer`, from the address in `x-do-address`: headers of the host. */

@@ -1,4 +1,5 @@
 import type { Limits } from "../../../../sdk/src/types.ts";
+import type { OwnEgressRules } from "../egress/rules.ts";
 
 /** Text of files by their path in the upload, as `src/index.ts`; a package's as `node_modules/zod@4.6.7/index.js`. */
 export interface BundleRequest {
@@ -42,6 +43,8 @@ export interface Settings {
   /** Less than the tier gives; what is not named is the tier's. */
   readonly limits: Partial<Limits>;
   readonly bindings: readonly Binding[];
+  /** What its code may reach of what the tenant's rules allow; without it, all of that. */
+  readonly egress?: OwnEgressRules | undefined;
 }
 
 export type Binding =
@@ -81,5 +84,5 @@ export interface FunctionEngine {
   /** Loads it once, within the limits. @throws DoError UNPROCESSABLE saying where and why */
   describe(code: string, map: string, settings: Settings): Promise<EntrypointInfo[]>;
   /** @throws DoError NOT_FOUND; UPSTREAM, TIMEOUT, CANCELLED, UNAVAILABLE for how it ended */
-  call(name: string, call: ValueCall, options: Choice): Promise<unknown>;
+  call(name: string, call: ValueCall, options: Choice & { readonly timeoutMs?: number | undefined }): Promise<unknown>;
 }

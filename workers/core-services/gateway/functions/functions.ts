@@ -28,7 +28,7 @@ export interface VersionInfo {
   createdAt: string;
   createdBy: string;
   message?: string;
-  settings: { permissions: string[]; tier: string; limits: Record<string, number>; bindings: Record<string, unknown>[] };
+  settings: { permissions: string[]; tier: string; limits: Record<string, number>; bindings: Record<string, unknown>[]; egress?: unknown };
   entrypoints: { name: string; kind: EntrypointInfo["kind"]; methods: string[] }[];
   codeBytes: number;
 }

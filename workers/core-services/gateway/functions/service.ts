@@ -48,10 +48,10 @@ export function functionService(deps: FunctionsDeps): Defined {
     setDeployment: (name, shares, { message } = {}) => store.setDeployment(name, shares, caller.id, message, now()),
     listDeployments: async (name) => ({ items: await store.listDeployments(name) }),
     rollback: (name, { to, message } = {}) => store.rollback(name, to, caller.id, message, now()),
-    invoke: (name, input, { entrypoint = "default", version, stickyKey } = {}) =>
-      engine.call(name, { kind: "invoke", entrypoint, input }, { version, key: stickyKey }),
-    call: (name, method, args = [], { entrypoint = "default", version, stickyKey } = {}) =>
-      engine.call(name, { kind: "method", entrypoint, method, args }, { version, key: stickyKey }),
+    invoke: (name, input, { entrypoint = "default", version, stickyKey, timeoutMs } = {}) =>
+      engine.call(name, { kind: "invoke", entrypoint, input }, { version, key: stickyKey, timeoutMs }),
+    call: (name, method, args = [], { entrypoint = "default", version, stickyKey, timeoutMs } = {}) =>
+      engine.call(name, { kind: "method", entrypoint, method, args }, { version, key: stickyKey, timeoutMs }),
     setSecret: (key, value, { function: name = "" } = {}) => store.setSecret(name, key, value, now()),
     listSecrets: async ({ function: name = "" } = {}) => ({ items: await store.listSecrets(name) }),
     deleteSecret: (key, { function: name = "" } = {}) => store.deleteSecret(name, key),
@@ -83,7 +83,7 @@ async function deploy({ store, packages, engine, caller, now }: FunctionsDeps, n
 }
 
 /** What the version holds. Nobody hands on what they do not have. */
-function settingsOf({ bindings = [], limits = {}, permissions }: Upload, caller: FunctionsDeps["caller"]): Settings {
+function settingsOf({ bindings = [], limits = {}, egress, permissions }: Upload, caller: FunctionsDeps["caller"]): Settings {
   const dispatched = bindings.flatMap((binding) =>
     binding.type === "dispatch_namespace" ? [`gateway:write:invoke/${binding.namespace}/*`] : [],
   );
@@ -101,6 +101,7 @@ function settingsOf({ bindings = [], limits = {}, permissions }: Upload, caller:
     tier: caller.tier,
     limits: limits as Partial<Limits>,
     bindings: bindings.filter((binding): binding is Binding & SentBinding => binding.type !== "secret_text"),
+    ...(egress === undefined ? {} : { egress }),
   };
 }
 

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { isScope } from "../../auth/scopes.ts";
 import { defineMethod } from "../../shared/method.ts";
 import { BindingName, FunctionName, NamespaceName, Tag, VersionId } from "../functions/names.ts";
+import { OwnEgressRules } from "../egress/rules.ts";
 import { FUNCTION_LIMITS } from "../limits.ts";
 
 const Time = z.iso.datetime();
@@ -53,6 +54,9 @@ const Upload = z.strictObject({
   bindings: z.array(SentBinding).max(FUNCTION_LIMITS.bindings, `must be at most ${FUNCTION_LIMITS.bindings}`).optional(),
   secrets: z.record(BindingName, SecretValue).optional().meta({ description: "Set in the same step; they are kept for later versions" }),
   limits: Limits.optional(),
+  egress: OwnEgressRules.optional().meta({
+    description: "What its code may reach of what the tenant's egress rules allow; default: all of it",
+  }),
   permissions: z
     .array(z.string().refine(isScope, "must be a scope, as db:read:orders/*"))
     .max(100)
@@ -106,6 +110,7 @@ const VersionInfo = z.object({
     tier: z.string(),
     limits: z.record(z.string(), z.number()),
     bindings: z.array(z.record(z.string(), z.unknown())),
+    egress: z.unknown().optional(),
   }),
   entrypoints: z.array(Entrypoint),
   codeBytes: z.int(),
@@ -116,6 +121,7 @@ const Namespace = z.object({ name: z.string(), id: z.string(), createdAt: Time }
 const CallOptions = z.strictObject({
   entrypoint: z.string().min(1).max(128).optional().meta({ description: "A named export; default `default`" }),
   version: VersionId.optional().meta({ description: "A version of the live deployment, also one of 0 %" }),
+  timeoutMs: z.int().min(1).max(600_000).optional().meta({ description: "Less than the function has by itself" }),
   stickyKey: z.string().min(1).max(256).optional().meta({ description: "Equal keys get the same version of a deployment" }),
 });
 

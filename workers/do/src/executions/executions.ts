@@ -32,7 +32,7 @@ interface Row extends Record<string, SqlStorageValue> {
   usage: string | null;
 }
 
-type Ended = Pick<ExecutionRecord, "logs" | "calls" | "error" | "truncated">;
+type Ended = Pick<ExecutionRecord, "logs" | "calls" | "requests" | "error" | "truncated">;
 
 /** As text, so that the index of those that run is found. */
 const IN_STATE = { running: "state = 'running'", ended: "state = 'ended'" } as const;
@@ -153,9 +153,15 @@ export class Executions extends DurableObject {
     this.#sweepSometimes(finish.endedMs);
   }
 
-  #putEnded({ id, logs, calls, error, truncated }: FinishEntry): void {
-    const ended: Ended = { logs, calls, ...(error ? { error } : {}), ...(truncated.length > 0 ? { truncated } : {}) };
-    const isEmpty = logs.length === 0 && calls.length === 0 && !error;
+  #putEnded({ id, logs, calls, requests, error, truncated }: FinishEntry): void {
+    const ended: Ended = {
+      logs,
+      calls,
+      ...(requests ? { requests: [...requests] } : {}),
+      ...(error ? { error } : {}),
+      ...(truncated.length > 0 ? { truncated } : {}),
+    };
+    const isEmpty = logs.length === 0 && calls.length === 0 && !requests && !error;
     if (!isEmpty) this.#texts.put(`ended:${id}`, JSON.stringify(ended));
   }
 

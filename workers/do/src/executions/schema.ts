@@ -1,4 +1,4 @@
-import type { ExecutionError, LogEntry, Outcome, ServiceCall, Usage } from "../../../../sdk/src/types.ts";
+import type { CapturedRequest, ExecutionError, LogEntry, Outcome, ServiceCall, Usage } from "../../../../sdk/src/types.ts";
 import type { ValueTypes } from "../../../../sdk/src/values.ts";
 import type { OnceKey } from "../../../core-services/shared/once.ts";
 import type { Principal } from "../principal.ts";
@@ -31,6 +31,8 @@ export interface FinishEntry {
   readonly usage: Usage;
   readonly logs: LogEntry[];
   readonly calls: ServiceCall[];
+  /** With `captureFetch`. */
+  readonly requests?: readonly CapturedRequest[] | undefined;
   readonly error: ExecutionError | undefined;
   readonly truncated: string[];
   /** The answer as JSON, for those who ask again by a key. */

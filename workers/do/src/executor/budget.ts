@@ -116,8 +116,8 @@ export class ExecutionMeter implements Meter {
   }
 
   #record({ service, ...call }: Omit<ServiceCall, "service"> & Pick<MeteredCall, "service">): void {
-    // Code holds the services, and not the executions of its tenant.
-    if (service === "executions") return;
+    // Code holds the services, and not the executions of its tenant; its requests are kept apart (network.ts).
+    if (service === "executions" || service === "egress") return;
     if (this.calls.length < MAX_RECORDED_CALLS) this.calls.push({ service, ...call });
   }
 }

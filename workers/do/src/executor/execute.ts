@@ -1,5 +1,5 @@
 import { RpcTarget } from "cloudflare:workers";
-import type { EncodedAnswer, LogEntry } from "../../../../sdk/src/types.ts";
+import type { CapturedRequest, EncodedAnswer, LogEntry } from "../../../../sdk/src/types.ts";
 import { sha256 } from "../../../core-services/shared/hash.ts";
 import { newId } from "../../../core-services/shared/ids.ts";
 import { onceKey } from "../../../core-services/shared/once.ts";
@@ -10,7 +10,8 @@ import { hasFailed, works, writeLater } from "../executions/unwritten.ts";
 import type { Executor, Place } from "./executor.ts";
 import { Engine } from "../functions/engine.ts";
 import { GuestSurface } from "./guest-surface.ts";
-import { CONSOLE_MODULE, HARNESS_MODULE, RESPOND_MODULE, TYPED_INPUT_MODULE } from "./guest.generated.ts";
+import { CONSOLE_MODULE, HARNESS_MODULE, NETWORK_MODULE, RESPOND_MODULE, TYPED_INPUT_MODULE } from "./guest.generated.ts";
+import { ExecutionNetwork, wayOutOfTenant } from "./network.ts";
 import { Recording } from "./recording.ts";
 import { parseJob, type Job } from "./request.ts";
 import { programAttempt, Run, type RunRecord } from "./run.ts";
@@ -126,13 +127,23 @@ async function runAndRecord(
   const authority = { ...caller, services: job.services, meter: run.meter, via, functions };
   const asGuest: Caller = { ...caller, policy: { ...caller.policy, services: job.services } };
   const surface = new GuestSurface(deps.env, authority, (request) => execute(deps, asGuest, request, SILENT, self));
-  const { conclusion, ...record } = await run.execute(deps.place, deps.enter, programAttempt(job, surface));
-  const answer = toAnswer(id, job, { conclusion, ...record });
+  const network = new ExecutionNetwork({
+    wayOut: () => wayOutOfTenant(deps.env, caller.principal.tenant),
+    meter: run.meter,
+    elapsedMs: () => run.elapsedMs(),
+    leftMs: () => run.budget.deadlineMs - deps.now(),
+  });
+  const { conclusion, ...ran } = await run.execute(deps.place, deps.enter, programAttempt(job, surface, network));
+  network.close();
+  const requests = job.captureFetch ? network.requests : undefined;
+  const record = requests && network.truncated ? { ...ran, truncated: [...ran.truncated, "requests"] } : ran;
+  const answer = toAnswer(id, { conclusion, ...record }, requests);
   const ended: FinishEntry = {
     id,
     endedMs: deps.now(),
     outcome: conclusion.outcome,
     ...record,
+    requests,
     error: conclusion.outcome === "ok" ? undefined : conclusion.error,
     answer: keepAnswer ? answer : undefined,
   };
@@ -205,10 +216,14 @@ function beginEntry(id: string, job: Job, { principal, policy, via }: Caller, pa
 
 let harness: string | undefined;
 function harnessHash(): string {
-  return (harness ??= sha256(HARNESS_MODULE, CONSOLE_MODULE, RESPOND_MODULE, TYPED_INPUT_MODULE));
+  return (harness ??= sha256(HARNESS_MODULE, CONSOLE_MODULE, RESPOND_MODULE, NETWORK_MODULE, TYPED_INPUT_MODULE));
 }
 
-function toAnswer(id: string, job: Job, { conclusion, usage, logs, truncated }: RunRecord): string {
+function toAnswer(
+  id: string,
+  { conclusion, usage, logs, truncated }: Omit<RunRecord, "calls">,
+  requests: readonly CapturedRequest[] | undefined,
+): string {
   const ok = conclusion.outcome === "ok";
   const answer: EncodedAnswer = {
     id,
@@ -217,7 +232,7 @@ function toAnswer(id: string, job: Job, { conclusion, usage, logs, truncated }: 
     ...(ok ? {} : { error: conclusion.error }),
     ...(ok && Object.keys(conclusion.types).length > 0 ? { resultEncoding: conclusion.types } : {}),
     logs,
-    ...(job.captureFetch ? { requests: [] } : {}),
+    ...(requests ? { requests: [...requests] } : {}),
     cacheHit: false,
     usage,
     ...(truncated.length > 0 ? { truncated } : {}),

@@ -4,6 +4,7 @@ import {
   FUNCTION_HARNESS_MODULE,
   GUARD_MODULE,
   HARNESS_MODULE,
+  NETWORK_MODULE,
   RESPOND_MODULE,
   TYPED_INPUT_MODULE,
 } from "./guest.generated.ts";
@@ -29,6 +30,7 @@ export function supportFor(userModule: string, inputTypes: ValueTypes, guard: bo
     guard,
     console: /\bconsole\b/.test(userModule),
     respond: /\b(?:fetch|Response)\b/.test(userModule),
+    network: /\bfetch\b/.test(userModule),
     types: Object.keys(inputTypes).length > 0,
   };
 }
@@ -46,6 +48,7 @@ export function workerCode(userModule: string, limits: Limits, support: Support)
       ...(support.guard ? { "guard.js": GUARD_MODULE } : {}),
       ...(support.console ? { "console.js": CONSOLE_MODULE } : {}),
       ...(support.respond ? { "respond.js": RESPOND_MODULE } : {}),
+      ...(support.network ? { "network.js": NETWORK_MODULE } : {}),
       ...(support.types ? { "typed-input.js": TYPED_INPUT_MODULE } : {}),
     },
     env: {},

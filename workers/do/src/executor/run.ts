@@ -2,9 +2,10 @@ import { RpcTarget } from "cloudflare:workers";
 import type { LogEntry, ServiceCall, Usage } from "../../../../sdk/src/types.ts";
 import { Budget, ExecutionMeter } from "./budget.ts";
 import type { Place, Program, Report, Stop } from "./executor.ts";
-import { GRACE_MS, type GuestHost } from "./guest/protocol.ts";
+import { GRACE_MS, type GuestHost, type GuestResponse } from "./guest/protocol.ts";
 import { Logbook } from "./logbook.ts";
 import { conclude, type Conclusion, type StopReason } from "./outcome.ts";
+import type { GuestNetwork } from "./network.ts";
 import type { Job } from "./request.ts";
 
 /** A program that takes its executor with it each time must not do so for ever. */
@@ -19,15 +20,17 @@ export interface RunRecord {
   readonly truncated: string[];
 }
 
-/** What the isolate is called with. RPC exposes these two names and no other. */
+/** What the isolate is called with. RPC exposes these three names and no other. */
 export class RunHost extends RpcTarget implements GuestHost {
   readonly #logbook: Logbook;
   readonly #surface: RpcTarget;
+  readonly #network: GuestNetwork;
 
-  constructor(logbook: Logbook, surface: RpcTarget) {
+  constructor(logbook: Logbook, surface: RpcTarget, network: GuestNetwork) {
     super();
     this.#logbook = logbook;
     this.#surface = surface;
+    this.#network = network;
   }
 
   get DO(): Record<string, unknown> {
@@ -37,14 +40,18 @@ export class RunHost extends RpcTarget implements GuestHost {
   async log(batch: unknown): Promise<void> {
     this.#logbook.add(batch);
   }
+
+  request(sent: unknown): Promise<GuestResponse> {
+    return this.#network.request(sent);
+  }
 }
 
 /** Runs once, in one place; what is logged goes to the logbook. */
 export type Attempt = (place: Place, logbook: Logbook, stop: Stop) => Promise<Report>;
 
 /** A program that is run once and forgotten; `surface` is what its code gets as `env.DO`. */
-export function programAttempt(program: Program, surface: RpcTarget): Attempt {
-  return (place, logbook, stop) => place.run(program, new RunHost(logbook, surface), stop);
+export function programAttempt(program: Program, surface: RpcTarget, network: GuestNetwork): Attempt {
+  return (place, logbook, stop) => place.run(program, new RunHost(logbook, surface, network), stop);
 }
 
 export interface RunOptions {

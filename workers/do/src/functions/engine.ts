@@ -19,6 +19,7 @@ import type { Via } from "../capabilities.ts";
 import { DoError } from "../errors.ts";
 import type { ExecuteDeps, Parent } from "../executor/execute.ts";
 import type { FunctionCall } from "../executor/guest/function-protocol.ts";
+import { NO_NETWORK } from "../executor/network.ts";
 import { Run } from "../executor/run.ts";
 import { policy as policyOf } from "../policy.ts";
 import { FunctionRunHost } from "./host.ts";
@@ -80,6 +81,7 @@ export class Engine implements FunctionEngine {
       const host = new FunctionRunHost({
         logbook,
         surface: new Nothing(),
+        network: NO_NETWORK,
         redactor: new Redactor({}),
         onResponse: () => {},
         dispatch: nobody,
@@ -92,7 +94,11 @@ export class Engine implements FunctionEngine {
     throw doesNotLoad("it says of itself what is not true", "NO_ENTRYPOINT");
   }
 
-  async call(name: string, call: ValueCall, choice: Choice): Promise<unknown> {
+  async call(
+    name: string,
+    call: ValueCall,
+    { timeoutMs, ...choice }: Choice & { readonly timeoutMs?: number | undefined },
+  ): Promise<unknown> {
     const live = await functionsOf(this.#deps.env, this.#tenant).resolve(name, choice, Math.random());
     const exported = live.entrypoints.find((entrypoint) => entrypoint.name === call.entrypoint);
     if (!exported) {
@@ -113,7 +119,7 @@ export class Engine implements FunctionEngine {
       call: sent,
       body: null,
       props: {},
-      limits: {},
+      limits: timeoutMs === undefined ? {} : { wallMs: timeoutMs },
       via: this.#via,
       label,
       onResponse: () => {},

@@ -16,6 +16,8 @@ export interface FunctionFetch {
   readonly limits: Partial<Limits>;
   readonly via: Via;
   readonly parent: Parent | undefined;
+  /** Ends the call where it is. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**

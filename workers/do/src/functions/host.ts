@@ -3,6 +3,8 @@ import * as z from "zod";
 import type { FunctionHost, Dispatched, RequestHead } from "../executor/guest/function-protocol.ts";
 import { GuestLogs } from "../executor/envelope.ts";
 import type { Logbook } from "../executor/logbook.ts";
+import type { GuestResponse } from "../executor/guest/protocol.ts";
+import type { GuestNetwork } from "../executor/network.ts";
 import type { Redactor } from "./redact.ts";
 import { DoError } from "../errors.ts";
 
@@ -33,13 +35,14 @@ export interface DispatchCall {
 export interface FunctionHostOptions {
   readonly logbook: Logbook;
   readonly surface: RpcTarget;
+  readonly network: GuestNetwork;
   readonly redactor: Redactor;
   /** Gets the answer to a request, once. */
   readonly onResponse: (response: FunctionResponse) => void;
   readonly dispatch: (call: DispatchCall) => Promise<Dispatched>;
 }
 
-/** What the isolate of a function is called with. RPC exposes these four names and no other. */
+/** What the isolate of a function is called with. RPC exposes these five names and no other. */
 export class FunctionRunHost extends RpcTarget implements FunctionHost {
   readonly #options: FunctionHostOptions;
   #hasResponded = false;
@@ -56,6 +59,10 @@ export class FunctionRunHost extends RpcTarget implements FunctionHost {
   async log(batch: unknown): Promise<void> {
     const { logbook, redactor } = this.#options;
     logbook.add(redactor.isIdle ? batch : redacted(batch, redactor));
+  }
+
+  request(sent: unknown): Promise<GuestResponse> {
+    return this.#options.network.request(sent);
   }
 
   async respond(head: unknown, body: unknown): Promise<void> {

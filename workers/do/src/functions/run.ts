@@ -1,5 +1,5 @@
 import { RpcTarget } from "cloudflare:workers";
-import type { Limits } from "../../../../sdk/src/types.ts";
+import type { CapturedRequest, Limits } from "../../../../sdk/src/types.ts";
 import { decodeValue } from "../../../../sdk/src/values.ts";
 import { configOf } from "../../../core-services/auth/config.ts";
 import { realmOf } from "../../../core-services/auth/realm.ts";
@@ -17,6 +17,7 @@ import type { FunctionProgram, Report } from "../executor/executor.ts";
 import { FUNCTION_HARNESS_MODULE } from "../executor/guest.generated.ts";
 import type { FunctionCall } from "../executor/guest/function-protocol.ts";
 import { GuestSurface } from "../executor/guest-surface.ts";
+import { ExecutionNetwork, wayOutOfTenant } from "../executor/network.ts";
 import type { Conclusion } from "../executor/outcome.ts";
 import { Recording } from "../executor/recording.ts";
 import { Run, type Attempt, type RunRecord } from "../executor/run.ts";
@@ -40,6 +41,8 @@ export interface FunctionRun {
   /** Less than the function's own. */
   readonly limits: Partial<Limits>;
   readonly via: Via;
+  /** Ends the call where it is. */
+  readonly signal?: AbortSignal | undefined;
   /** How the call shows in the records. */
   readonly label: string;
   readonly onResponse: (response: FunctionResponse, executionId: string) => void;
@@ -137,16 +140,20 @@ async function runWithin(deps: ExecuteDeps, call: FunctionRun, policy: Policy, p
   recording.beginLater(() => run.stop("cancelled"));
   run.start();
   parent?.run.adopt(run);
+  call.signal?.addEventListener("abort", () => run.stop("timeout"), { once: true });
   const self: Parent = { id, depth, run, functions: [...(parent?.functions ?? []), live.name] };
   const authority = authorityOf(deps, call, principal, policy, self);
-  const attempt = attemptOf(deps, call, { authority, limits, warmId, self });
+  const network = networkOf(deps, call, run);
+  const attempt = attemptOf(deps, call, { authority, limits, warmId, self, network });
   const record = await run.execute(place, enter, attempt);
-  return conclude(deps, call, id, record, recording);
+  network.close();
+  return conclude(deps, call, id, { ...record, requests: network.requests }, recording);
 }
 
-/** Of what an isolate is kept under: nothing that another may not share. Secrets and variables come with the call. */
+/** Of what an isolate is kept under: nothing that another may not share. Secrets, variables and the time come with the call. */
 function warmIdOf(tenant: string, policy: Policy, { codeHash }: Live): string {
-  return sha256(tenant, JSON.stringify(policy), codeHash, harnessHash());
+  const kept = { ...policy, limits: { ...policy.limits, wallMs: 0 } };
+  return sha256(tenant, JSON.stringify(kept), codeHash, harnessHash());
 }
 
 let harness: string | undefined;
@@ -169,14 +176,25 @@ function authorityOf(deps: ExecuteDeps, { via, live }: FunctionRun, principal: P
   };
 }
 
+/** What the tenant's rules allow, and of that what the function's own do. */
+function networkOf({ env, now }: ExecuteDeps, { tenant, live }: FunctionRun, run: Run): ExecutionNetwork {
+  return new ExecutionNetwork({
+    wayOut: async () => ({ ...(await wayOutOfTenant(env, tenant)), ownRules: live.egress }),
+    meter: run.meter,
+    elapsedMs: () => run.elapsedMs(),
+    leftMs: () => run.budget.deadlineMs - now(),
+  });
+}
+
 interface AttemptOptions {
   readonly authority: Held;
   readonly limits: Limits;
   readonly warmId: string;
   readonly self: Parent;
+  readonly network: ExecutionNetwork;
 }
 
-function attemptOf(deps: ExecuteDeps, call: FunctionRun, { authority, limits, warmId, self }: AttemptOptions): Attempt {
+function attemptOf(deps: ExecuteDeps, call: FunctionRun, { authority, limits, warmId, self, network }: AttemptOptions): Attempt {
   const { live, body } = call;
   const redactor = new Redactor(live.secrets);
   const surface: RpcTarget = new GuestSurface(deps.env, authority, (request) => execute(deps, authority, request, SILENT, self));
@@ -198,6 +216,7 @@ function attemptOf(deps: ExecuteDeps, call: FunctionRun, { authority, limits, wa
     const host = new FunctionRunHost({
       logbook,
       surface,
+      network,
       redactor,
       onResponse: (response) => {
         // Somebody has it: it cannot be given again.
@@ -254,14 +273,18 @@ function safeJson(text: string, redactor: Redactor): string {
   }
 }
 
-async function conclude(deps: ExecuteDeps, call: FunctionRun, id: string, made: RunRecord, recording: Recording): Promise<FunctionEnd> {
+type Made = RunRecord & { readonly requests: readonly CapturedRequest[] };
+
+async function conclude(deps: ExecuteDeps, call: FunctionRun, id: string, made: Made, recording: Recording): Promise<FunctionEnd> {
   const { live, tenant } = call;
   const { conclusion, file } = await located(deps, call, made.conclusion);
-  const { conclusion: _, ...record } = made;
+  const { conclusion: _, requests: captured, ...record } = made;
+  const redactor = new Redactor(live.secrets);
+  const requests = captured.length > 0 ? captured.map((one) => ({ ...one, url: redactor.text(one.url) })) : undefined;
   const error = conclusion.outcome === "ok" ? undefined : conclusion.error;
   const endedMs = deps.now();
   // The caller does not wait for the disk: what had an effect has been on record since before it.
-  const ended = { id, endedMs, outcome: conclusion.outcome, ...record, error, answer: undefined };
+  const ended = { id, endedMs, outcome: conclusion.outcome, ...record, requests, error, answer: undefined };
   deps.waitUntil(writeLater(tenant, () => recording.finish(ended)));
   if (live.isTailed) {
     const event = {

@@ -6,6 +6,7 @@ import { readBytes } from "./body.ts";
 import type { HttpEnv } from "./env.ts";
 import { HttpError, problem } from "./problem.ts";
 import { rateFields } from "./rate.ts";
+import { answerRouted, placeOf } from "./routed.ts";
 import { about } from "./routes/about.ts";
 import { d1 } from "./routes/d1.ts";
 import { db } from "./routes/db.ts";
@@ -17,9 +18,9 @@ import { openapi } from "./routes/openapi.ts";
 import { queues } from "./routes/queues.ts";
 import { rest } from "./routes/rest/rest.ts";
 import { rpc } from "./routes/rpc.ts";
+import { wfp } from "./routes/wfp/wfp.ts";
 import { sqsProblem } from "./routes/sqs/errors.ts";
 import { isSqs, sqs, SQS_BODY_BYTES } from "./routes/sqs/sqs.ts";
-import { wfp } from "./routes/wfp/wfp.ts";
 import { wellKnown } from "./routes/well-known.ts";
 
 const CLIENT_PATHS: ReadonlySet<string> = new Set(["/token", "/revoke", "/register"]);
@@ -92,7 +93,8 @@ app.onError((error, c) => (isSqs(c.req.path) ? sqsProblem : problem)(error, c.en
 /** Answers a request. `session` is whom the binding speaks for; a credential in the request comes first. */
 export async function handle(request: Request, session: Session): Promise<Response> {
   const requestId = Session.requestIdOf(session);
-  const answer = await app.fetch(request, { session, requestId });
+  const place = placeOf(request, session);
+  const answer = place ? await answerRouted(request, session, place) : await app.fetch(request, { session, requestId });
   if (answer.webSocket) return answer;
   const response = new Response(answer.body, answer);
   if (answer.status === 401 || answer.status === 403) challenge(response.headers, session, new URL(request.url).pathname);

@@ -8,6 +8,7 @@ import type { FunctionHost, FunctionJob } from "./function-protocol.ts";
 import { asResponse, dispatcher, inputOf, requestOf, respond } from "./function-requests.ts";
 import type { Account } from "./guard.ts";
 import { Logs } from "./logs.ts";
+import { installFetch } from "./network.ts";
 import { CPU_MARK, GRACE_MS, type GuestStop } from "./protocol.ts";
 import { callFetch, fromResponse } from "./respond.ts";
 
@@ -15,6 +16,13 @@ const { setTimeout, JSON, Error, TypeError, Response, Promise, Object } = global
 const { parse, stringify } = JSON;
 const write = console.log.bind(console);
 type Exports = Readonly<Record<string, unknown>>;
+
+// Each request is one of the call that makes it.
+installFetch((request) => {
+  const call = currentCall();
+  if (!call) throw new TypeError("fetch() is for calls: there is no network while a function is loaded");
+  return call.host.request(request);
+});
 
 /** What a call has while it is on. */
 interface Context {
@@ -58,7 +66,7 @@ export default class FunctionHarness extends WorkerEntrypoint {
     );
     const spentMs = () => (guard?.overAt() === undefined ? (account?.spentMs ?? 0) : guard.spent());
     const overAt = () => account?.stackAtLimit ?? guard?.overAt();
-    return inCall({ logs, account }, async () => {
+    return inCall({ host, logs, account }, async () => {
       let isLoaded = false;
       try {
         const exported = (await import("user.js")) as unknown as Exports;

@@ -1,10 +1,12 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { captureConsole } from "./console.ts";
+import type { FunctionHost } from "./function-protocol.ts";
 import type { Account } from "./guard.ts";
 import type { Logs } from "./logs.ts";
 
 /** What the isolate knows of the call that is on: several may be, one a turn. */
 export interface CallState {
+  readonly host: FunctionHost;
   readonly logs: Logs;
   readonly account: Account | undefined;
 }

@@ -1,6 +1,6 @@
 import type { Limits, ServiceName } from "../../../../../sdk/src/types.ts";
 import type { ValueTypes } from "../../../../../sdk/src/values.ts";
-import type { LogBatch } from "./protocol.ts";
+import type { GuestRequest, GuestResponse, LogBatch } from "./protocol.ts";
 
 export type { EntrypointInfo } from "../../../../core-services/gateway/functions/engine.ts";
 
@@ -58,10 +58,11 @@ export interface DispatchOptions {
   readonly outbound: unknown;
 }
 
-/** The host as the isolate of a function sees it, in one call: four names, which a test compares with what there is. */
+/** The host as the isolate of a function sees it, in one call: five names, which a test compares with what there is. */
 export interface FunctionHost {
   readonly DO: Record<string, unknown>;
   log(batch: LogBatch): Promise<void>;
+  request(request: GuestRequest): Promise<GuestResponse>;
   /** The answer to a request. Settles when all of its body was taken. */
   respond(head: ResponseHead, body: ReadableStream<Uint8Array> | null): Promise<void>;
   dispatch(

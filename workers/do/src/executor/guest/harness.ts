@@ -40,6 +40,7 @@ export default class Harness extends WorkerEntrypoint {
     const exceeded = () =>
       abort(new Error(CPU_MARK + stringify({ spentMs: spent(), logs: logs?.unacknowledged() ?? NO_LOGS, stack: guard?.overAt() })));
     guard?.arm(job.limits.cpuMs, exceeded);
+    if (job.support.network) (await import("./network.ts")).installFetch((request) => host.request(request));
     try {
       const json: unknown = job.input === "" ? undefined : parse(job.input);
       const input = job.support.types ? (await import("./typed-input.ts")).decodeValue({ value: json, types: job.inputTypes }) : json;

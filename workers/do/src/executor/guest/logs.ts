@@ -6,7 +6,7 @@ import { MAX_LOG_ENTRIES, type GuestHost, type LogBatch } from "./protocol.ts";
  * code that never lets go of the thread never lets it go out, and the guard takes it along. The host counts again.
  */
 export class Logs {
-  readonly #host: GuestHost;
+  readonly #host: Pick<GuestHost, "log">;
   readonly #mirror: ((line: string) => void) | undefined;
   #room: number;
   #entriesLeft = MAX_LOG_ENTRIES + 1;
@@ -17,7 +17,7 @@ export class Logs {
   #sending: Promise<void> = Promise.resolve();
 
   /** @param mirror gets each log at once, in words of `level message` */
-  constructor(host: GuestHost, maxBytes: number, mirror: ((line: string) => void) | undefined) {
+  constructor(host: Pick<GuestHost, "log">, maxBytes: number, mirror: ((line: string) => void) | undefined) {
     this.#host = host;
     this.#mirror = mirror;
     // One over each limit is let through, so that the host sees that there was more.

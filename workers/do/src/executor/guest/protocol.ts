@@ -8,6 +8,8 @@ export interface Support {
   guard: boolean;
   console: boolean;
   respond: boolean;
+  /** The code names fetch. */
+  network: boolean;
   /** The input has types beside its JSON. */
   types: boolean;
 }
@@ -31,11 +33,29 @@ export interface LogBatch {
   entries: GuestLog[];
 }
 
-/** The host as the isolate sees it: two names, which a test compares with what there is. */
+/** What the code asks of the network; the host decides. */
+export interface GuestRequest {
+  url: string;
+  method: string;
+  headers: [name: string, value: string][];
+  body?: Uint8Array | undefined;
+  redirect: "follow" | "manual";
+}
+
+export interface GuestResponse {
+  url: string;
+  redirected: boolean;
+  status: number;
+  headers: [name: string, value: string][];
+  body: ReadableStream<Uint8Array> | null;
+}
+
+/** The host as the isolate sees it: three names, which a test compares with what there is. */
 export interface GuestHost {
   /** The self-binding, limited to what this execution was granted. */
   readonly DO: Record<string, unknown>;
   log(batch: LogBatch): Promise<void>;
+  request(request: GuestRequest): Promise<GuestResponse>;
 }
 
 /** What runs the isolate, in the same process: one name. */

@@ -1,0 +1,178 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { ExecutionAnswer } from "../../../sdk/src/types.ts";
+import { testHost, type TestHost } from "../../support/host.ts";
+import { echo, startUpstream, type Upstream } from "../../support/upstream.ts";
+
+let host: TestHost;
+let upstream: Upstream;
+/** A listener that no configuration names. */
+let canary: Upstream;
+
+beforeAll(async () => {
+  [upstream, canary] = await Promise.all([startUpstream(), startUpstream()]);
+  host = await testHost({ loopbackOrigins: [upstream.origin] });
+});
+afterAll(() => Promise.all([host.stop(), upstream.stop(), canary.stop()]));
+beforeEach(() => {
+  upstream.handle = echo;
+  upstream.seen.length = 0;
+  canary.seen.length = 0;
+});
+
+async function call(method: string, params: unknown[]): Promise<{ status: number; body: Record<string, unknown> }> {
+  const response = await host.ask(`/rpc/gateway/${method}`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ params }),
+  });
+  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+}
+
+async function setEgress(rules: unknown): Promise<void> {
+  expect(await call("setEgress", [rules])).toMatchObject({ status: 200 });
+}
+
+async function run(code: string, input?: unknown): Promise<ExecutionAnswer> {
+  return (await (await host.execute({ code, input, captureFetch: true })).json()) as ExecutionAnswer;
+}
+
+const at = (path = "/") => upstream.origin + path;
+const here = () => `127.0.0.1:${upstream.port}`;
+
+describe("what code reaches", () => {
+  it("is nothing without rules, and says so", async () => {
+    const answer = await run(`return fetch(input).then(() => "reached", (e) => [e.code, e.reason])`, at());
+    expect(answer.result).toEqual(["PERMISSION_DENIED", "EGRESS_DENIED"]);
+    expect(answer.requests).toMatchObject([{ method: "GET", url: at(), status: 0, reason: "EGRESS_DENIED" }]);
+    expect(upstream.seen).toEqual([]);
+  });
+
+  it("is what a rule allows, with headers that the code never sees", async () => {
+    await setEgress({ allow: { [here()]: [{ transform: [{ headers: { Authorization: "Bearer hidden-from-code" } }] }] } });
+    const answer = await run(
+      `const r = await fetch(input, { method: "POST", headers: { "x-mine": "1", authorization: "mine", host: "evil.example", "x-forwarded-for": "1.2.3.4" }, body: "hello" });
+       return [r.status, r.ok, r.url, r.redirected, r instanceof Response, (await r.json()).body]`,
+      at("/v1/things?x=1"),
+    );
+    expect(answer.result).toEqual([200, true, at("/v1/things?x=1"), false, true, "hello"]);
+    const [seen] = upstream.seen;
+    expect(seen).toMatchObject({ method: "POST", url: "/v1/things?x=1", body: "hello" });
+    expect(seen?.headers).toMatchObject({ "x-mine": "1", authorization: "Bearer hidden-from-code", host: here() });
+    expect(seen?.headers).not.toHaveProperty("x-forwarded-for");
+    expect(JSON.stringify(await call("getEgress", []))).not.toContain("hidden-from-code");
+    expect((await call("getEgress", [])).body).toMatchObject({
+      result: { rules: { allow: { [here()]: [{ transform: [{ headers: { authorization: "***" } }] }] } } },
+    });
+  });
+
+  it("is told in the answer and in the record of the execution", async () => {
+    await setEgress({ allow: [here()] });
+    const answer = await run(`await fetch(input + "a"); await fetch(input + "b", { method: "DELETE" }); return 1`, at("/"));
+    expect(answer.requests).toMatchObject([
+      { method: "GET", url: at("/a"), status: 200 },
+      { method: "DELETE", url: at("/b"), status: 200 },
+    ]);
+    expect(answer.usage.calls).toBe(2);
+    const record = (await (await host.ask(`/executions/${answer.id}`)).json()) as { requests: unknown };
+    expect(record.requests).toEqual(answer.requests);
+  });
+
+  it("is bounded by method and path, however a path is spelled", async () => {
+    await setEgress({ allow: { [here()]: [{ match: { method: ["GET"], path: { startsWith: "/open/" } } }] } });
+    const ask = async (path: string, method = "GET") =>
+      (await run(`return fetch(input.url, { method: input.method }).then((r) => r.status, (e) => e.reason)`, { url: at(path), method }))
+        .result;
+    expect(await ask("/open/x")).toBe(200);
+    for (const path of [
+      "/closed",
+      "/open/../closed",
+      "/open/%2e%2e/closed",
+      "/open/..%2fclosed",
+      "/open/..%5cclosed",
+      "/OPEN/x",
+      "//open/x",
+    ]) {
+      expect([path, await ask(path)]).toEqual([path, "EGRESS_DENIED"]);
+    }
+    expect(await ask("/open/x", "POST")).toBe("EGRESS_DENIED");
+    expect(upstream.seen).toHaveLength(1);
+  });
+
+  it("streams, and breaks off what is not read", async () => {
+    await setEgress({ allow: [here()] });
+    let closed = false;
+    upstream.handle = (_request, response) => {
+      response.write("first\n");
+      const timer = setInterval(() => response.write("more\n"), 5);
+      response.once("close", () => {
+        clearInterval(timer);
+        closed = true;
+      });
+    };
+    const answer = await run(
+      `const r = await fetch(input); const reader = r.body.getReader(); const { value } = await reader.read(); await reader.cancel(); return new TextDecoder().decode(value)`,
+      at(),
+    );
+    expect(answer.result).toContain("first");
+    await expect.poll(() => closed).toBe(true);
+  });
+
+  it("does not outlive the execution", async () => {
+    await setEgress({ allow: [here()] });
+    const closed = Promise.withResolvers<void>();
+    upstream.handle = (_request, response) => void response.once("close", () => closed.resolve());
+    const response = await host.execute({ code: "await fetch(input)", input: at(), timeoutMs: 200 });
+    expect(await response.json()).toMatchObject({ outcome: "timeout" });
+    await closed.promise;
+  });
+
+  it("can be given up by the code, and unreachable is an error", async () => {
+    await setEgress({ allow: [here()] });
+    upstream.handle = () => {};
+    const aborted = await run(`return fetch(input, { signal: AbortSignal.timeout(50) }).catch((e) => e.name)`, at());
+    expect(aborted.result).toBe("TimeoutError");
+    upstream.handle = (_request, response) => void response.destroy();
+    expect((await run(`return fetch(input).catch((e) => [e.code, e.reason])`, at())).result).toEqual(["UPSTREAM", "UNREACHABLE"]);
+  });
+
+  it("carries any bytes, compressed answers and empty ones", async () => {
+    await setEgress({ allow: [here()] });
+    const bytes = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
+    upstream.handle = ({ url }, response) => {
+      if (url === "/gzip")
+        response.setHeader("content-encoding", "gzip").end(Buffer.from("H4sIAAAAAAAAA8tIzcnJBwCGphA2BQAAAA==", "base64"));
+      else if (url === "/204") response.writeHead(204).end();
+      else response.end(bytes);
+    };
+    const code = `const r = await fetch(input); return [r.status, [...r.headers.keys()].includes("content-encoding"), [...new Uint8Array(await r.arrayBuffer())]]`;
+    expect((await run(code, at("/bytes"))).result).toEqual([200, false, [...bytes]]);
+    expect((await run(code, at("/204"))).result).toEqual([204, false, []]);
+    const gzip = (await run(code, at("/gzip"))).result as [number, boolean, number[]];
+    expect([gzip[0], gzip[1], Buffer.from(gzip[2]).toString()]).toEqual([200, false, "hello"]);
+  });
+
+  it("answers of a rule's own reach nobody", async () => {
+    await setEgress({
+      allow: { "api.example.com": [{ response: { statusCode: 418, body: `{"a":1}`, contentType: "application/json" } }] },
+    });
+    const answer = await run(`const r = await fetch("https://api.example.com/x"); return [r.status, await r.json()]`);
+    expect(answer.result).toEqual([418, { a: 1 }]);
+  });
+});
+
+describe("who sets the rules", () => {
+  it("is never code", async () => {
+    const answer = await run(`return gateway.setEgress("allow-all").catch((e) => e.reason)`);
+    expect(answer.result).toBe("NOT_FOR_CODE");
+  });
+
+  it("is told what is wrong with them", async () => {
+    const message = async (rules: unknown) => (await call("setEgress", [rules])).body["message"];
+    expect(await message({ allow: ["localhost"] })).toMatch(/allow\.localhost is no public place/);
+    expect(await message({ allow: [`127.0.0.1:${canary.port}`] })).toMatch(/no public place/);
+    expect(await message({ allow: { "a.example": [{ match: { path: { regex: "(a+)+" } } }] } })).toMatch(/regex/);
+    expect(await message({ allow: { "a.example": [{ transform: [{ headers: { host: "x" } }] }] } })).toMatch(/header/);
+    expect(await message({ allow: { "a.example": [{ transform: [{ headers: { "x-a": "1\r\nx-b: 2" } }] }] } })).toMatch(/one line/);
+    expect(await message({ subnets: { deny: ["10.0.0.0/33"] } })).toMatch(/network/);
+  });
+});

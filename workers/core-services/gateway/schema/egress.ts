@@ -1,0 +1,59 @@
+import * as z from "zod";
+import { defineMethod } from "../../shared/method.ts";
+import { EgressRules, HeaderName, HeaderValue, MAX_RULES_CHARACTERS } from "../egress/rules.ts";
+import { Time, WriteOptions } from "./shared.ts";
+
+const Rules = EgressRules.refine((rules) => JSON.stringify(rules).length <= MAX_RULES_CHARACTERS, {
+  error: `must be at most ${MAX_RULES_CHARACTERS} characters of JSON`,
+});
+
+const Stored = z.object({
+  rules: z.unknown().meta({ description: "As they were set; the values of headers that they add are shown as ***" }),
+  updatedAt: Time.optional().meta({ description: "Absent while none were set: then nothing is allowed" }),
+});
+
+export const egressMethods = {
+  getEgress: defineMethod({
+    summary: "What code and routes of this tenant may reach of the network",
+    access: "read",
+    params: [],
+    result: Stored,
+    resource: () => "egress",
+  }),
+  setEgress: defineMethod({
+    summary: "Sets what code and routes of this tenant may reach of the network; code itself cannot",
+    access: "manage",
+    params: [
+      ["rules", Rules],
+      ["options", WriteOptions],
+    ],
+    result: Stored,
+    resource: () => "egress",
+  }),
+  testEgress: defineMethod({
+    summary: "What the rules say of a request, without sending it",
+    access: "read",
+    params: [
+      [
+        "request",
+        z.strictObject({
+          url: z.string().max(16_384),
+          method: z
+            .string()
+            .regex(/^[A-Za-z]{1,16}$/)
+            .transform((method) => method.toUpperCase())
+            .optional(),
+          headers: z.record(HeaderName, HeaderValue).optional(),
+        }),
+      ],
+    ],
+    result: z.object({
+      allowed: z.boolean(),
+      rule: z.string().optional().meta({ description: "The domain of the rules that decided" }),
+      reason: z.string().optional(),
+      why: z.string().optional(),
+      adds: z.array(z.string()).optional().meta({ description: "The names of the headers that would be added" }),
+    }),
+    resource: () => "egress",
+  }),
+};
