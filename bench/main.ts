@@ -1,4 +1,4 @@
-/** `pnpm bench [cold] [compile] [memory] [throughput] [cpu] [auth] [db] [queue] [--quick]` */
+/** `pnpm bench [cold] [compile] [memory] [throughput] [cpu] [auth] [db] [queue] [schedule] [--quick]` */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, loadavg, tmpdir } from "node:os";
@@ -12,6 +12,7 @@ import { cpu } from "./sections/cpu.ts";
 import { db } from "./sections/db.ts";
 import { memory } from "./sections/memory.ts";
 import { queue } from "./sections/queue.ts";
+import { schedule } from "./sections/schedule.ts";
 import { throughput } from "./sections/throughput.ts";
 import { workerdBinary } from "../host/src/process/workerd.ts";
 import { startServer, type Server } from "./server.ts";
@@ -25,6 +26,7 @@ const SECTIONS = new Map<string, (server: Server, isQuick: boolean) => Promise<v
   ["throughput", throughput],
   ["cpu", cpu],
   ["auth", auth],
+  ["schedule", schedule],
 ]);
 
 async function main(): Promise<void> {

@@ -5,6 +5,7 @@ export type { Execution } from "./execution.ts";
 export type { ExecuteOptions, Executions, ListExecutions, Session } from "./session.ts";
 export type { GenericService, Services } from "./services.ts";
 export type * from "./auth.ts";
+export type * from "./schedule.ts";
 export type * from "./queue.ts";
 export type {
   AggregateOptions,

@@ -1,5 +1,6 @@
 import type { AuthService } from "./auth.ts";
 import type { DbService } from "./db.ts";
+import type { ScheduleService } from "./schedule.ts";
 import type { QueueService } from "./queue.ts";
 import type { Transport } from "./transport.ts";
 import { SERVICES, type ServiceName } from "./types.ts";
@@ -11,6 +12,7 @@ export type GenericService = Record<string, (...params: readonly unknown[]) => P
 interface TypedServices {
   auth: AuthService;
   db: DbService;
+  schedule: ScheduleService;
   queue: QueueService;
 }
 

@@ -9,6 +9,7 @@ import type {
   ExecutionEvent,
   GenericService,
   QueueService,
+  ScheduleService,
   ServiceName,
   Services,
   Session,
@@ -16,6 +17,7 @@ import type {
 import type { authDefinition } from "../../workers/core-services/auth/schema.ts";
 import type { dbDefinition } from "../../workers/core-services/db/schema.ts";
 import type { queueDefinition } from "../../workers/core-services/queue/schema.ts";
+import type { scheduleDefinition } from "../../workers/core-services/schedule/schema.ts";
 import type { Implementation } from "../../workers/core-services/shared/method.ts";
 
 // Checked by the compiler (`pnpm typecheck`); nothing here can fail when it runs.
@@ -53,6 +55,24 @@ describe("the types of auth", () => {
     // The definition's whoami names each limit; the SDK's own type of it does, too, in another way.
     expectTypeOf<{ [K in Exclude<keyof Auth, "whoami">]: ReturnType<AuthService[K]> }>().toEqualTypeOf<{
       [K in Exclude<keyof Auth, "whoami">]: ReturnType<Auth[K]>;
+    }>();
+  });
+});
+
+describe("the types of schedule", () => {
+  type Schedule = Implementation<typeof scheduleDefinition>;
+
+  it("have the methods of its definition", () => {
+    expectTypeOf<keyof ScheduleService>().toEqualTypeOf<keyof Schedule>();
+  });
+
+  it("have its results, and take what it takes", () => {
+    type Results<S extends Record<keyof Schedule, (...args: never[]) => unknown>> = { [K in keyof Schedule]: Awaited<ReturnType<S[K]>> };
+    type Fits = Results<Schedule> extends Results<{ [K in keyof Schedule]: ScheduleService[K] }> ? true : false;
+    expectTypeOf<Fits>().toEqualTypeOf<true>();
+    // A time that is sent may be a Date or a number; what arrives is text.
+    expectTypeOf<{ [K in keyof Schedule]: Parameters<Schedule[K]> }>().toExtend<{
+      [K in keyof ScheduleService]: Required<Parameters<ScheduleService[K]>> extends infer P ? { [I in keyof P]: P[I] | undefined } : never;
     }>();
   });
 });
@@ -102,6 +122,7 @@ describe("a session", () => {
     expectTypeOf<keyof Services>().toEqualTypeOf<ServiceName>();
     expectTypeOf<Session["db"]>().toEqualTypeOf<DbService>();
     expectTypeOf<Session["auth"]>().toEqualTypeOf<AuthService>();
+    expectTypeOf<Session["schedule"]>().toEqualTypeOf<ScheduleService>();
     expectTypeOf<Session["queue"]>().toEqualTypeOf<QueueService>();
     expectTypeOf<Session["email"]>().toEqualTypeOf<GenericService>();
   });

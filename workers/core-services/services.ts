@@ -2,11 +2,11 @@ import type { ServiceName } from "../../sdk/src/types.ts";
 import { authDefinition } from "./auth/schema.ts";
 import { dbDefinition } from "./db/schema.ts";
 import { queueDefinition } from "./queue/schema.ts";
+import { scheduleDefinition } from "./schedule/schema.ts";
 import type { ServiceDefinition } from "./shared/method.ts";
 
-const NOT_YET: Record<Exclude<ServiceName, "db" | "auth" | "queue">, string> = {
+const NOT_YET: Record<Exclude<ServiceName, "db" | "auth" | "queue" | "schedule">, string> = {
   gateway: "Saved functions and routes",
-  schedule: "Work at a time",
   webhooks: "Signed events, in and out",
   email: "Mail, in and out",
   mcp: "Model Context Protocol, both sides",
@@ -19,6 +19,7 @@ const NOT_YET: Record<Exclude<ServiceName, "db" | "auth" | "queue">, string> = {
 export const SERVICE_DEFINITIONS: ReadonlyMap<ServiceName, ServiceDefinition> = new Map<ServiceName, ServiceDefinition>([
   ["db", dbDefinition],
   ["auth", authDefinition],
+  ["schedule", scheduleDefinition],
   ["queue", queueDefinition],
   ...Object.entries(NOT_YET).map(([name, summary]): [ServiceName, ServiceDefinition] => [
     name as ServiceName,

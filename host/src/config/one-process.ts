@@ -8,6 +8,7 @@ const DURABLE_OBJECTS = [
   { binding: "ACCOUNTS", className: "Accounts", uniqueKey: "do-accounts" },
   { binding: "OAUTH", className: "AuthorizationServer", uniqueKey: "do-oauth" },
   { binding: "REALM", className: "Realm", uniqueKey: "do-realm" },
+  { binding: "TIMETABLE", className: "Timetable", uniqueKey: "do-timetable" },
   { binding: "QUEUES", className: "Queues", uniqueKey: "do-queues" },
 ];
 

@@ -24,6 +24,7 @@ const FRONT_OBJECTS = [
   { binding: "ACCOUNTS", className: "Accounts", uniqueKey: "do-accounts" },
   { binding: "OAUTH", className: "AuthorizationServer", uniqueKey: "do-oauth" },
   { binding: "REALM", className: "Realm", uniqueKey: "do-realm" },
+  { binding: "TIMETABLE", className: "Timetable", uniqueKey: "do-timetable" },
   { binding: "QUEUES", className: "Queues", uniqueKey: "do-queues" },
 ];
 const STORE_OBJECTS = [

@@ -11,6 +11,7 @@ import { addLogs } from "./commands/logs.ts";
 import { addPs } from "./commands/ps.ts";
 import { addQueue } from "./commands/queue/queue.ts";
 import { addRun } from "./commands/run.ts";
+import { addSchedule } from "./commands/schedule/schedule.ts";
 import { addWhoami } from "./commands/whoami.ts";
 import type { ExitCode } from "./exit.ts";
 
@@ -31,6 +32,7 @@ export function createProgram(done: (code: ExitCode) => void): Command {
     .exitOverride()
     .configureOutput({ writeErr: () => {} });
   const act = actor(done);
-  for (const add of [addRun, addEval, addPs, addKill, addLogs, addWhoami, addLogin, addKeys, addAuth, addDb, addQueue]) add(program, act);
+  for (const add of [addRun, addEval, addPs, addKill, addLogs, addWhoami, addLogin, addKeys, addAuth, addDb, addQueue, addSchedule])
+    add(program, act);
   return program;
 }

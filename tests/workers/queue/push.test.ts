@@ -144,7 +144,7 @@ describe("other targets", () => {
 
   it.each([
     ["a function, until the gateway is built", { function: "handler" }, "gateway is not built yet"],
-    ["a URL, until there is a way out", { url: "https://example.com/hook" }, "Requests to the network are not built yet"],
+    ["a URL, until there is a way out", { url: "https://example.com/hook" }, "Cannot send a request: egress is not built yet"],
   ])("%s", async (_what, target, reason) => {
     const { queue } = pushing();
     await queue.create("q", { maxRetries: 0 });

@@ -30,23 +30,23 @@ export interface Background {
   execute(request: unknown, onStarted?: (id: string) => void): Promise<ExecutionAnswer>;
   /** Calls a method of a service. `params` by position or by name. */
   call(service: ServiceName, method: string, params: unknown): Promise<unknown>;
-  /** A request to the network, through the egress rules of the sponsor's tenant. */
-  request(request: OutboundRequest): Promise<OutboundAnswer>;
+  /** An HTTP request through the egress rules of the sponsor's tenant. */
+  request(request: HttpRequest): Promise<HttpAnswer>;
 }
 
-export interface OutboundRequest {
+/** A request to somewhere else, on behalf of a sponsor. */
+export interface HttpRequest {
   readonly url: string;
-  readonly method: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-  readonly timeoutMs: number;
+  readonly method?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly body?: string | undefined;
+  readonly timeoutMs?: number | undefined;
 }
 
-export interface OutboundAnswer {
+export interface HttpAnswer {
   readonly status: number;
-  /** By their names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Text, at most 1 MiB of it. */
+  /** At most 1 MiB. */
   readonly body: string;
 }
 

@@ -2,14 +2,12 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import { executorOf } from "#seam";
 import { decodeAnswer } from "../../../sdk/src/answer.ts";
 import type { ExecutionAnswer } from "../../../sdk/src/types.ts";
-import type { BackgroundProps, OutboundAnswer, OutboundRequest } from "../../core-services/shared/background.ts";
+import type { BackgroundProps, HttpAnswer, HttpRequest } from "../../core-services/shared/background.ts";
 import { newId } from "../../core-services/shared/ids.ts";
 import { RealmAuthenticator } from "./authenticate.ts";
 import { isServiceName } from "./capabilities.ts";
 import { DoError } from "./errors.ts";
 import { Session } from "./session.ts";
-
-export { sponsorOf } from "./sponsor.ts";
 
 /**
  * Work that is done later, on behalf of whom its props name. It is reached through `ctx.exports` of do's own classes
@@ -30,10 +28,10 @@ export class Background extends WorkerEntrypoint<Cloudflare.Env, BackgroundProps
     return Session.invoke(await this.#session(), service, method, params);
   }
 
-  /** Through the egress rules of the sponsor's tenant; without any, nowhere. */
-  async request(_request: OutboundRequest): Promise<OutboundAnswer> {
+  /** @throws DoError UNSUPPORTED: there are no egress rules yet, and without a rule nothing goes out */
+  async request(_request: HttpRequest): Promise<HttpAnswer> {
     await this.#session();
-    throw new DoError("UNSUPPORTED", "Requests to the network are not built yet", { reason: "EGRESS_NOT_BUILT" });
+    throw new DoError("UNSUPPORTED", "Cannot send a request: egress is not built yet", { reason: "EGRESS_NOT_BUILT" });
   }
 
   /** @throws DoError UNAUTHENTICATED, PERMISSION_DENIED, UNAVAILABLE */

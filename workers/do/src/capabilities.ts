@@ -10,6 +10,9 @@ import type { authDefinition } from "../../core-services/auth/schema.ts";
 import * as z from "zod";
 import { dbDefinition } from "../../core-services/db/schema.ts";
 import { dbService } from "../../core-services/db/service.ts";
+import type { scheduleDefinition } from "../../core-services/schedule/schema.ts";
+import { scheduleService } from "../../core-services/schedule/service.ts";
+import { timetableOf } from "../../core-services/schedule/timetable.ts";
 import type { queueDefinition } from "../../core-services/queue/schema.ts";
 import { queueService } from "../../core-services/queue/service.ts";
 import { queuesOf } from "../../core-services/queue/tenant.ts";
@@ -168,6 +171,10 @@ function implementation(env: Cloudflare.Env, authority: Authority, service: Serv
       return handlers(queueServiceOf(env, authority));
     case "auth":
       return handlers(authServiceOf(env, authority));
+    case "schedule": {
+      const timetable = timetableOf(env, principal.tenant);
+      return handlers(scheduleService({ timetable, sponsor: () => sponsorOf(authority), callerId: principal.id, now: Date.now }));
+    }
     default:
       return new Map();
   }
@@ -301,6 +308,7 @@ const CLASSES: ReadonlyMap<ServiceName, new (call: Invoke) => RpcTarget> = new M
 export type DbCapability = RpcTarget & ServiceStub<typeof dbDefinition> & { collection(name: string): RpcTarget };
 export type QueueCapability = RpcTarget & ServiceStub<typeof queueDefinition>;
 export type AuthCapability = RpcTarget & ServiceStub<typeof authDefinition>;
+export type ScheduleCapability = RpcTarget & ServiceStub<typeof scheduleDefinition>;
 
 /** The eight services as properties: what a Session, a guest's `env.DO` and a binding have in common. */
 export abstract class Services extends RpcTarget {
@@ -322,8 +330,8 @@ export abstract class Services extends RpcTarget {
   get gateway(): RpcTarget {
     return this.#open("gateway");
   }
-  get schedule(): RpcTarget {
-    return this.#open("schedule");
+  get schedule(): ScheduleCapability {
+    return this.#open("schedule") as ScheduleCapability;
   }
   get webhooks(): RpcTarget {
     return this.#open("webhooks");

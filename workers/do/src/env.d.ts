@@ -2,7 +2,7 @@
 declare namespace Cloudflare {
   interface GlobalProps {
     mainModule: typeof import("./index.ts");
-    durableNamespaces: "Accounts" | "AuthorizationServer" | "Database" | "Executions" | "Queues" | "Realm" | "SqlDatabase";
+    durableNamespaces: "Accounts" | "AuthorizationServer" | "Database" | "Executions" | "Queues" | "Realm" | "SqlDatabase" | "Timetable";
   }
   interface Env {
     LOADER: WorkerLoader;
@@ -11,6 +11,7 @@ declare namespace Cloudflare {
     OAUTH: DurableObjectNamespace<import("../../core-services/auth/oauth/authorization-server.ts").AuthorizationServer>;
     REALM: DurableObjectNamespace<import("../../core-services/auth/realm.ts").Realm>;
     SQL_DATABASE: DurableObjectNamespace<import("../../core-services/db/sql-database.ts").SqlDatabase>;
+    TIMETABLE: DurableObjectNamespace<import("../../core-services/schedule/timetable.ts").Timetable>;
     QUEUES: DurableObjectNamespace<import("../../core-services/queue/queues.ts").Queues>;
     EXECUTIONS: DurableObjectNamespace<import("./executions/executions.ts").Executions>;
     /** The way out for documents of others that do itself reads; never given to code. */

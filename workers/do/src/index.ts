@@ -4,6 +4,7 @@ export { Realm } from "../../core-services/auth/realm.ts";
 export { Database } from "../../core-services/db/database.ts";
 export { Queues } from "../../core-services/queue/queues.ts";
 export { SqlDatabase } from "../../core-services/db/sql-database.ts";
+export { Timetable } from "../../core-services/schedule/timetable.ts";
 export { Background } from "./background.ts";
 export { default } from "./do.ts";
 export { Egress } from "./egress.ts";
