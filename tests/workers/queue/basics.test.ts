@@ -15,6 +15,15 @@ const PLAIN = {
 };
 
 describe("queues", () => {
+  it("answer for each receipt, also for two of one message", async () => {
+    const { queue } = queueOf();
+    await queue.create("q");
+    await queue.send("q", "x");
+    const take = async () => (await queue.receive("q", { visibilityTimeoutSeconds: 0 })).messages[0]?.receipt ?? "";
+    const [first, second] = [await take(), await take()];
+    expect(await queue.ack("q", [first, second])).toMatchObject({ ok: 1, failed: [{ receipt: first, reason: "STALE" }] });
+  });
+
   it("are made once, listed, changed, described and deleted", async () => {
     const { queue } = queueOf();
     const made = await queue.create("orders", { visibilityTimeoutSeconds: 5, maxRetries: 1 });

@@ -67,24 +67,25 @@ export class Delivery {
   ack(queue: QueueRecord, receipts: readonly string[], nowMs: number): Outcome {
     this.#core.settle(queue, nowMs);
     const parsed = new Map(receipts.map((text) => [text, parseReceipt(text)]));
-    const byLease = Map.groupBy(
-      [...parsed.values()].filter((receipt) => receipt !== undefined),
-      ({ lease }) => lease,
-    );
+    const known = [...parsed.values()].filter((receipt) => receipt !== undefined);
     const messages = this.#core.messages(queue);
-    const removed = [...byLease].flatMap(([lease, held]) =>
-      messages.removeHeld(
+    const removed: ReturnType<typeof messages.removeHeld> = [];
+    const stale = new Set<Receipt>();
+    for (const [lease, held] of Map.groupBy(known, (receipt) => receipt.lease)) {
+      const rows = messages.removeHeld(
         lease,
         held.map(({ seq }) => seq),
-      ),
-    );
+      );
+      removed.push(...rows);
+      // A message may have been received twice, and both receipts be here.
+      const gone = new Set(rows.map(({ seq }) => seq));
+      for (const receipt of held) if (!gone.has(receipt.seq)) stale.add(receipt);
+    }
     this.#core.removed(queue, removed);
     this.#core.book.add(queue, { acked: removed.length });
     if (removed.length > 0) this.#core.note(queue, "acked", removed);
-    if (removed.length === parsed.size) return { ok: removed.length, failed: [] };
-    const gone = new Set(removed.map(({ seq }) => seq));
     const failed = [...parsed].flatMap(([text, receipt]) =>
-      receipt && gone.has(receipt.seq) ? [] : failure(text, receipt ? "STALE" : "INVALID"),
+      receipt === undefined ? failure(text, "INVALID") : stale.has(receipt) ? failure(text, "STALE") : [],
     );
     return { ok: removed.length, failed };
   }
