@@ -110,12 +110,12 @@ class Both {
   }
   readonly #prefix: string;
 
-  #create(name: string): void {
-    const settings = QUEUES[name];
-    if (!settings) throw new Error(`No settings of ${name}`);
+  #create(queue: string): void {
+    const settings = QUEUES[queue];
+    if (!settings) throw new Error(`No settings of ${queue}`);
     const { type, dedupMs } = settings;
-    this.#engine.create(this.#prefix + name, { type, dedupWindowSeconds: dedupMs / 1_000, ...this.#config(settings) }, 0);
-    this.#model.create(name, settings);
+    this.#engine.create(this.#prefix + queue, { type, dedupWindowSeconds: dedupMs / 1_000, ...this.#config(settings) }, 0);
+    this.#model.create(queue, settings);
   }
 
   #config({ maxRetries, retentionMs, delayMs, contentDedup, deadLetterQueue }: Omit<Settings, "type" | "dedupMs">) {
