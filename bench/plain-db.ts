@@ -8,6 +8,11 @@ export class Plain extends DurableObject {
     this.sql.exec("CREATE TABLE IF NOT EXISTS docs (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, data TEXT NOT NULL) STRICT");
     this.sql.exec("CREATE TABLE IF NOT EXISTS changes (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, data TEXT NOT NULL) STRICT");
     this.sql.exec("CREATE TABLE IF NOT EXISTS messages (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, visible_ms INTEGER NOT NULL, attempts INTEGER NOT NULL, sent_ms INTEGER NOT NULL, body TEXT NOT NULL) STRICT");
+    this.sql.exec(\`CREATE TABLE IF NOT EXISTS rows (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, state INTEGER NOT NULL, head INTEGER NOT NULL, visible_ms INTEGER NOT NULL,
+      priority INTEGER NOT NULL, grp TEXT, attempts INTEGER NOT NULL, lease TEXT, leased_ms INTEGER, first_ms INTEGER, sent_ms INTEGER NOT NULL,
+      kept_ms INTEGER NOT NULL, size INTEGER NOT NULL, source TEXT, death TEXT, dedup TEXT, sender TEXT NOT NULL, attributes TEXT, types TEXT, body TEXT NOT NULL) STRICT;
+      CREATE INDEX IF NOT EXISTS rows_ready ON rows (priority DESC, seq) WHERE state = 2 AND head = 1;
+      CREATE INDEX IF NOT EXISTS rows_waiting ON rows (state, visible_ms) WHERE state < 2\`);
     this.sql.exec("CREATE VIRTUAL TABLE IF NOT EXISTS text USING fts5(f0, tokenize = 'unicode61 remove_diacritics 2')");
   }
   query(sql, params) {
@@ -58,6 +63,34 @@ export class Plain extends DurableObject {
       for (const seq of seqs) this.sql.exec("DELETE FROM messages WHERE seq = ?", seq);
     });
   }
+  enqueueRows(bodies) {
+    const now = Date.now();
+    this.ctx.storage.transactionSync(() => {
+      for (const body of bodies) {
+        const json = JSON.stringify(body);
+        this.sql.exec(
+          "INSERT INTO rows (id, state, head, visible_ms, priority, attempts, sent_ms, kept_ms, size, sender, types, body) VALUES (?, 2, 1, ?, 0, 0, ?, ?, ?, 'root', '', ?)",
+          "msg_" + crypto.randomUUID(), now, now, now, json.length, json,
+        );
+      }
+    });
+    return bodies.length;
+  }
+  takeRows(limit) {
+    const now = Date.now();
+    return this.sql
+      .exec(
+        "UPDATE rows SET state = 1, visible_ms = ?1, lease = ?2, attempts = attempts + 1, leased_ms = ?3, first_ms = coalesce(first_ms, ?3) WHERE seq IN (SELECT seq FROM rows WHERE state = 2 AND head = 1 ORDER BY priority DESC, seq LIMIT ?4) RETURNING *",
+        now + 30_000, crypto.randomUUID(), now, limit,
+      )
+      .toArray()
+      .map(({ body, ...row }) => ({ ...row, body: JSON.parse(body) }));
+  }
+  removeRows(seqs) {
+    this.ctx.storage.transactionSync(() => {
+      for (const seq of seqs) this.sql.exec("DELETE FROM rows WHERE seq = ?", seq);
+    });
+  }
   search(match, limit) {
     const sql = "SELECT d.id, d.data, t.rank FROM text t JOIN docs d ON d.seq = t.rowid WHERE text MATCH ? ORDER BY t.rank LIMIT ?";
     return this.sql.exec(sql, match, limit).toArray().map((row) => ({ id: row.id, score: -row.rank, data: JSON.parse(row.data) }));
@@ -69,8 +102,9 @@ export async function plain(request, env) {
   const stub = env.PLAIN.getByName("bench");
   let last;
   for (const args of calls) {
-    if (method !== "takeAll") last = await stub[method](...args);
-    else await stub.remove((await stub.take(...args)).map(({ seq }) => seq));
+    if (method === "takeAll") await stub.remove((await stub.take(...args)).map(({ seq }) => seq));
+    else if (method === "takeAllRows") await stub.removeRows((await stub.takeRows(...args)).map(({ seq }) => seq));
+    else last = await stub[method](...args);
   }
   return Response.json(last ?? null);
 }

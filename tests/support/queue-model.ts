@@ -5,7 +5,17 @@ export interface Settings {
   maxRetries: number | null;
   retentionMs: number;
   readonly dedupMs: number;
-  readonly deadLetterQueue: string | undefined;
+  deadLetterQueue: string | undefined;
+  delayMs: number;
+  contentDedup: boolean;
+}
+
+export type Failure = "INVALID" | "STALE" | "EXPIRED" | "TOO_LONG";
+
+/** How many were answered for, and why not the others. */
+export interface Answered {
+  readonly ok: number;
+  readonly failed: Failure[];
 }
 
 interface Message {
@@ -32,15 +42,19 @@ interface Queue {
 }
 
 export interface Sending {
+  readonly body: string;
   readonly group: string | undefined;
   readonly dedup: string | undefined;
   readonly priority: number | undefined;
-  readonly delayMs: number;
+  /** Undefined: the queue's. */
+  readonly delayMs: number | undefined;
 }
 
 export type Looked = [id: string, state: string, attempts: number];
 
 const MOST_LEASE_MS = 43_200_000;
+/** What nobody was ever given. */
+export const NO_RECEIPT = "none";
 
 export class QueueModel {
   readonly #queues = new Map<string, Queue>();
@@ -50,16 +64,18 @@ export class QueueModel {
     this.#queues.set(name, { name, settings: { ...settings }, messages: [], paused: false, keys: new Map() });
   }
 
-  update(name: string, settings: Partial<Pick<Settings, "maxRetries" | "retentionMs">>): void {
+  update(name: string, settings: Partial<Settings>): void {
     Object.assign(this.#get(name).settings, settings);
   }
 
   /** The id of the message that it repeats; else it is there, under `id`. */
-  send(name: string, { group, dedup, priority = 0, delayMs }: Sending, id: string, nowMs: number): string | undefined {
+  send(name: string, sending: Sending, id: string, nowMs: number): string | undefined {
     const queue = this.#get(name);
-    const known = dedup === undefined ? undefined : queue.keys.get(dedup);
+    const { body, group, dedup, priority = 0, delayMs = queue.settings.delayMs } = sending;
+    const key = dedup ?? (queue.settings.contentDedup ? `body ${body}` : undefined);
+    const known = key === undefined ? undefined : queue.keys.get(key);
     if (known && known.untilMs > nowMs) return known.id;
-    if (dedup !== undefined) queue.keys.set(dedup, { id, untilMs: nowMs + queue.settings.dedupMs });
+    if (key !== undefined) queue.keys.set(key, { id, untilMs: nowMs + queue.settings.dedupMs });
     queue.messages.push({
       id,
       seq: this.#seq++,
@@ -95,29 +111,38 @@ export class QueueModel {
     if (message) message.receipt = receipt;
   }
 
-  ack(name: string, receipts: readonly string[], nowMs: number): number {
+  ack(name: string, receipts: readonly string[], nowMs: number): Answered {
     const held = this.#held(name, receipts, nowMs);
+    const failed = failures(receipts, held);
     for (const message of held) this.#remove(this.#get(name), message);
-    return held.length;
+    return { ok: held.length, failed };
   }
 
-  retry(name: string, receipts: readonly string[], delayMs: number, nowMs: number): number {
+  retry(name: string, receipts: readonly string[], delayMs: number, nowMs: number): Answered {
     const queue = this.#get(name);
     const held = this.#held(name, receipts, nowMs);
+    const failed = failures(receipts, held);
     for (const message of held) {
       if (this.#isTriedOut(queue, message)) this.#die(queue, message, nowMs);
       else Object.assign(message, { state: delayMs > 0 ? "delayed" : "ready", visibleMs: nowMs + delayMs, receipt: undefined });
     }
-    return held.length;
+    return { ok: held.length, failed };
   }
 
-  extend(name: string, receipts: readonly string[], leaseMs: number, nowMs: number): number {
-    const held = this.#held(name, receipts, nowMs).filter(
-      ({ state, leasedMs }) => state === "leased" && nowMs + leaseMs <= leasedMs + MOST_LEASE_MS,
-    );
-    for (const message of held) message.visibleMs = nowMs + leaseMs;
+  extend(name: string, receipts: readonly string[], leaseMs: number, nowMs: number): Answered {
+    const held = this.#held(name, receipts, nowMs);
+    const failed = failures(receipts, held);
+    let ok = 0;
+    for (const message of held) {
+      if (message.state !== "leased") failed.push("EXPIRED");
+      else if (nowMs + leaseMs > message.leasedMs + MOST_LEASE_MS) failed.push("TOO_LONG");
+      else {
+        message.visibleMs = nowMs + leaseMs;
+        ok++;
+      }
+    }
     this.#settled(name, nowMs);
-    return held.length;
+    return { ok, failed: failed.toSorted() };
   }
 
   giveBack(name: string, receipts: readonly string[], nowMs: number): void {
@@ -147,16 +172,20 @@ export class QueueModel {
     return this.#letters(name, limit, nowMs).map(({ message }) => message.id);
   }
 
-  redrive(name: string, ids: readonly string[] | undefined, max: number, nowMs: number): number {
+  redrive(name: string, ids: readonly string[] | undefined, max: number, to: string | undefined, nowMs: number): number {
     const letters = this.#letters(name, ids ? Number.POSITIVE_INFINITY : max, nowMs).filter(
       ({ message }) => !ids || ids.includes(message.id),
     );
     const moving = letters.filter(({ message }) => message.state !== "leased").slice(0, max);
     for (const { queue, message } of moving) {
       this.#remove(queue, message);
-      this.#add(this.#get(message.source ?? name), { ...message, source: undefined }, nowMs);
+      this.#add(this.#get(to ?? message.source ?? name), { ...message, source: undefined }, nowMs);
     }
     return moving.length;
+  }
+
+  get(name: string, id: string, nowMs: number): Looked | undefined {
+    return this.look(name, nowMs).find(([one]) => one === id);
   }
 
   look(name: string, nowMs: number): Looked[] {
@@ -226,4 +255,12 @@ export class QueueModel {
     if (!queue) throw new Error(`The model has no queue ${name}`);
     return queue;
   }
+}
+
+/** Of each receipt that none of these messages answers to. */
+function failures(receipts: readonly string[], held: readonly Message[]): Failure[] {
+  return [...new Set(receipts)]
+    .filter((receipt) => held.every((message) => message.receipt !== receipt))
+    .map((receipt): Failure => (receipt === NO_RECEIPT ? "INVALID" : "STALE"))
+    .toSorted();
 }

@@ -3,8 +3,27 @@ import { inTenant } from "../db/support.ts";
 import { queueOf, withEngine } from "./support.ts";
 
 const code = (expected: string) => expect.objectContaining({ code: expected });
+const PLAIN = {
+  body: "x",
+  types: null,
+  attributes: null,
+  bytes: 1,
+  delaySeconds: undefined,
+  groupId: undefined,
+  dedupId: undefined,
+  priority: undefined,
+};
 
 describe("queues", () => {
+  it("answer for each receipt, also for two of one message", async () => {
+    const { queue } = queueOf();
+    await queue.create("q");
+    await queue.send("q", "x");
+    const take = async () => (await queue.receive("q", { visibilityTimeoutSeconds: 0 })).messages[0]?.receipt ?? "";
+    const [first, second] = [await take(), await take()];
+    expect(await queue.ack("q", [first, second])).toMatchObject({ ok: 1, failed: [{ receipt: first, reason: "STALE" }] });
+  });
+
   it("are made once, listed, changed, described and deleted", async () => {
     const { queue } = queueOf();
     const made = await queue.create("orders", { visibilityTimeoutSeconds: 5, maxRetries: 1 });
@@ -404,17 +423,7 @@ describe("at the limit it passes, over it not", () => {
   it("messages in flight", () =>
     withEngine({ inFlight: 2 }, (engine) => {
       const { queue } = engine.create("q", {}, 0);
-      const message = {
-        body: "x",
-        types: null,
-        attributes: null,
-        bytes: 1,
-        delaySeconds: undefined,
-        groupId: undefined,
-        dedupId: undefined,
-        priority: undefined,
-      };
-      for (let i = 0; i < 3; i++) engine.sender.send(queue, message, "me", 0);
+      for (let i = 0; i < 3; i++) engine.sender.send(queue, PLAIN, "me", 0);
       expect(engine.delivery.receive(queue, 10, 1_000, 0)).toHaveLength(2);
       expect(() => engine.delivery.receive(queue, 10, 1_000, 0)).toThrow(code("LIMIT_EXCEEDED"));
     }));
@@ -425,25 +434,25 @@ describe("at the limit it passes, over it not", () => {
       expect(() => engine.create("c", {}, 0)).toThrow(code("LIMIT_EXCEEDED"));
     }));
 
+  it("retention, also behind a thousand dead that were sent before", () =>
+    withEngine({}, (engine) => {
+      const { queue } = engine.create("q", { maxRetries: 0, retentionSeconds: 100 }, 0);
+      const dead = Array.from({ length: 1_001 }, () => PLAIN);
+      engine.sender.batch(queue, dead, "me", 0);
+      const receipts = engine.delivery.receive(queue, 1_001, 1_000, 0).map(({ receipt }) => receipt);
+      engine.delivery.retry(queue, receipts, () => 0, "it failed", 90_000);
+      engine.sender.send(queue, PLAIN, "me", 1_000);
+      expect(engine.counts(queue, 100_999)).toMatchObject({ ready: 1, dead: 1_001 });
+      expect(engine.counts(queue, 101_000)).toMatchObject({ ready: 0, dead: 1_001 });
+      // A thousand at a time.
+      expect(engine.counts(queue, 190_000)).toMatchObject({ dead: 1 });
+      expect(engine.counts(queue, 190_000)).toMatchObject({ dead: 0 });
+    }));
+
   it("bytes of one answer", () =>
     withEngine({ receiveBytes: 10 }, (engine) => {
       const { queue } = engine.create("q", {}, 0);
-      const send = (bytes: number) =>
-        engine.sender.send(
-          queue,
-          {
-            body: "",
-            types: null,
-            attributes: null,
-            bytes,
-            delaySeconds: undefined,
-            groupId: undefined,
-            dedupId: undefined,
-            priority: undefined,
-          },
-          "me",
-          0,
-        );
+      const send = (bytes: number) => engine.sender.send(queue, { ...PLAIN, bytes }, "me", 0);
       for (const bytes of [11, 4, 6, 1]) send(bytes);
       const take = () => engine.delivery.receive(queue, 10, 1_000, 0).map(({ row }) => row.size);
       expect([take(), take(), take()]).toEqual([[11], [4, 6], [1]]);

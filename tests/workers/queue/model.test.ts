@@ -2,19 +2,20 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { DoError } from "../../../sdk/src/errors.ts";
 import type { Engine } from "../../../workers/core-services/queue/engine/engine.ts";
-import { QueueModel, type Looked, type Settings } from "../../support/queue-model.ts";
-import { withEngine } from "./support.ts";
+import { NO_RECEIPT, QueueModel, type Answered, type Looked, type Settings } from "../../support/queue-model.ts";
+import { engineOn, withEngine } from "./support.ts";
 
 const RUNS = 400;
 const OPERATIONS = 120;
 
+const PLAIN = { delayMs: 0, contentDedup: false };
 /** A queue that keeps its dead, one that sends them away, and the same of FIFO. */
 const QUEUES: Record<string, Settings> = {
-  graves: { type: "standard", maxRetries: 3, retentionMs: 300_000, dedupMs: 60_000, deadLetterQueue: undefined },
-  work: { type: "standard", maxRetries: 1, retentionMs: 200_000, dedupMs: 60_000, deadLetterQueue: "graves" },
-  "graves.fifo": { type: "fifo", maxRetries: null, retentionMs: 300_000, dedupMs: 60_000, deadLetterQueue: undefined },
-  "work.fifo": { type: "fifo", maxRetries: 1, retentionMs: 200_000, dedupMs: 60_000, deadLetterQueue: "graves.fifo" },
-  "alone.fifo": { type: "fifo", maxRetries: 0, retentionMs: 100_000, dedupMs: 60_000, deadLetterQueue: undefined },
+  graves: { type: "standard", maxRetries: 3, retentionMs: 300_000, dedupMs: 60_000, deadLetterQueue: undefined, ...PLAIN },
+  work: { type: "standard", maxRetries: 1, retentionMs: 200_000, dedupMs: 60_000, deadLetterQueue: "graves", ...PLAIN },
+  "graves.fifo": { type: "fifo", maxRetries: null, retentionMs: 300_000, dedupMs: 60_000, deadLetterQueue: undefined, ...PLAIN },
+  "work.fifo": { type: "fifo", maxRetries: 1, retentionMs: 200_000, dedupMs: 60_000, deadLetterQueue: "graves.fifo", ...PLAIN },
+  "alone.fifo": { type: "fifo", maxRetries: 0, retentionMs: 100_000, dedupMs: 60_000, deadLetterQueue: undefined, ...PLAIN },
 };
 const NAMES = Object.keys(QUEUES);
 
@@ -22,10 +23,13 @@ const name = fc.constantFrom(...NAMES);
 /** Of the receipts or ids that there have been, counted from the newest. */
 const picks = fc.array(fc.nat({ max: 12 }), { minLength: 1, maxLength: 4 });
 const message = fc.record({
+  body: fc.constantFrom("x", "y"),
+  /** Too large, or without the group that FIFO asks for. */
+  isBad: fc.nat({ max: 15 }).map((n) => n === 0),
   group: fc.constantFrom("a", "b", "c"),
-  dedup: fc.option(fc.constantFrom("k1", "k2", "k3"), { nil: undefined, freq: 3 }),
+  dedup: fc.constantFrom(undefined, undefined, undefined, "k1", "k2"),
   priority: fc.option(fc.nat({ max: 9 }), { nil: undefined }),
-  delayMs: fc.constantFrom(0, 0, 0, 5_000, 40_000),
+  delayMs: fc.constantFrom(0, 0, undefined, undefined, 5_000, 40_000),
 });
 const someOperation = fc.oneof(
   {
@@ -45,7 +49,10 @@ const someOperation = fc.oneof(
   { weight: 3, arbitrary: fc.record({ op: fc.constant("retry" as const), name, picks, delayMs: fc.constantFrom(0, 0, 10_000) }) },
   { weight: 2, arbitrary: fc.record({ op: fc.constant("extend" as const), name, picks, leaseMs: fc.constantFrom(0, 20_000, 43_200_000) }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant("giveBack" as const), name, picks }) },
-  { weight: 6, arbitrary: fc.record({ op: fc.constant("pass" as const), ms: fc.constantFrom(0, 1, 1_000, 10_000, 31_000, 101_000) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({ op: fc.constant("pass" as const), ms: fc.constantFrom(0, 1, 1_000, 5_000, 10_000, 30_000, 60_000, 100_000) }),
+  },
   { weight: 2, arbitrary: fc.record({ op: fc.constant("cancel" as const), name, pick: fc.nat({ max: 12 }) }) },
   {
     weight: 2,
@@ -54,6 +61,8 @@ const someOperation = fc.oneof(
       name,
       max: fc.integer({ min: 1, max: 4 }),
       picks: fc.option(picks, { nil: undefined }),
+      /** To its grave, or from it to those whose grave it is, instead of where each died. */
+      isElsewhere: fc.constantFrom(false, false, true),
     }),
   },
   { weight: 1, arbitrary: fc.record({ op: fc.constant("pause" as const), name, paused: fc.boolean() }) },
@@ -64,45 +73,69 @@ const someOperation = fc.oneof(
       name,
       maxRetries: fc.constantFrom(null, 0, 1, 5),
       retentionMs: fc.constantFrom(60_000, 200_000),
+      delayMs: fc.constantFrom(0, 0, 5_000),
+      contentDedup: fc.constantFrom(false, false, true),
+      hasGrave: fc.boolean(),
     }),
   },
   { weight: 1, arbitrary: fc.record({ op: fc.constant("look" as const), name }) },
-  { weight: 1, arbitrary: fc.record({ op: fc.constant("purge" as const), name: fc.constantFrom("work", "alone.fifo") }) },
+  { weight: 1, arbitrary: fc.record({ op: fc.constant("purge" as const), name }) },
+  { weight: 1, arbitrary: fc.record({ op: fc.constant("recreate" as const), name }) },
+  { weight: 1, arbitrary: fc.record({ op: fc.constant("restart" as const) }) },
+  { weight: 2, arbitrary: fc.record({ op: fc.constant("get" as const), name, pick: fc.nat({ max: 12 }) }) },
 );
 type Operation = typeof someOperation extends fc.Arbitrary<infer O> ? O : never;
 
+const STATES = ["delayed", "inFlight", "ready", "dead"];
+
+function said({ ok, failed }: { ok: number; failed: { reason: Answered["failed"][number] }[] }): Answered {
+  return { ok, failed: failed.map(({ reason }) => reason).toSorted() };
+}
+
 /** The same operation on the engine and on the model, and what each has answered. */
 class Both {
-  readonly #engine: Engine;
+  #engine: Engine;
+  readonly #make: () => Engine;
   readonly #model = new QueueModel();
   /** Of each queue, the newest first. */
   readonly #receipts = new Map<string, string[]>(NAMES.map((queue) => [queue, []]));
   readonly #ids: string[] = [];
   #nowMs = 1_000_000;
 
-  constructor(engine: Engine, prefix: string) {
-    this.#engine = engine;
-    for (const [queue, { type, maxRetries, retentionMs, dedupMs, deadLetterQueue }] of Object.entries(QUEUES)) {
-      engine.create(
-        prefix + queue,
-        {
-          type,
-          maxRetries,
-          retentionSeconds: retentionMs / 1_000,
-          dedupWindowSeconds: dedupMs / 1_000,
-          deadLetterQueue: deadLetterQueue === undefined ? null : prefix + deadLetterQueue,
-        },
-        0,
-      );
-      this.#model.create(queue, { type, maxRetries, retentionMs, dedupMs, deadLetterQueue });
-    }
+  constructor(make: () => Engine, prefix: string) {
+    this.#make = make;
+    this.#engine = make();
     this.#prefix = prefix;
+    for (const queue of NAMES) this.#create(queue);
   }
   readonly #prefix: string;
+
+  #create(queue: string): void {
+    const settings = QUEUES[queue];
+    if (!settings) throw new Error(`No settings of ${queue}`);
+    const { type, dedupMs } = settings;
+    this.#engine.create(this.#prefix + queue, { type, dedupWindowSeconds: dedupMs / 1_000, ...this.#config(settings) }, 0);
+    this.#model.create(queue, settings);
+  }
+
+  #config({ maxRetries, retentionMs, delayMs, contentDedup, deadLetterQueue }: Omit<Settings, "type" | "dedupMs">) {
+    return {
+      maxRetries,
+      retentionSeconds: retentionMs / 1_000,
+      delaySeconds: delayMs / 1_000,
+      contentDedup,
+      deadLetterQueue: deadLetterQueue === undefined ? null : this.#prefix + deadLetterQueue,
+    };
+  }
 
   run(operation: Operation): void {
     if (operation.op === "pass") {
       this.#nowMs += operation.ms;
+      return;
+    }
+    // What was only in memory is forgotten.
+    if (operation.op === "restart") {
+      this.#engine = this.#make();
       return;
     }
     const [ours, wanted] = this.#answers(operation);
@@ -115,11 +148,12 @@ class Both {
     for (const queue of NAMES) this.run({ op: "look", name: queue });
   }
 
-  #answers(operation: Exclude<Operation, { op: "pass" }>): [ours: unknown, wanted: unknown] {
+  #answers(operation: Exclude<Operation, { op: "pass" | "restart" }>): [ours: unknown, wanted: unknown] {
     const { name: queueName } = operation;
     const queue = this.#engine.get(this.#prefix + queueName);
     const { delivery, letters, sender } = this.#engine;
     const now = this.#nowMs;
+    const isFifo = queueName.endsWith(".fifo");
     switch (operation.op) {
       case "send":
         return this.#send(operation.name, operation.messages, sender);
@@ -127,19 +161,19 @@ class Both {
         return this.#receive(operation.name, operation.max, operation.leaseMs);
       case "ack": {
         const receipts = this.#picked(operation.name, operation.picks);
-        return [delivery.ack(queue, receipts, now).ok, this.#model.ack(operation.name, receipts, now)];
+        return [said(delivery.ack(queue, receipts, now)), this.#model.ack(operation.name, receipts, now)];
       }
       case "retry": {
         const receipts = this.#picked(operation.name, operation.picks);
         return [
-          delivery.retry(queue, receipts, () => operation.delayMs, "", now).ok,
+          said(delivery.retry(queue, receipts, () => operation.delayMs, "", now)),
           this.#model.retry(operation.name, receipts, operation.delayMs, now),
         ];
       }
       case "extend": {
         const receipts = this.#picked(operation.name, operation.picks);
         return [
-          delivery.extend(queue, receipts, operation.leaseMs, now).ok,
+          said(delivery.extend(queue, receipts, operation.leaseMs, now)),
           this.#model.extend(operation.name, receipts, operation.leaseMs, now),
         ];
       }
@@ -153,16 +187,27 @@ class Both {
       }
       case "redrive": {
         const ids = operation.picks?.map((pick) => this.#ids.at(-1 - pick) ?? "");
-        const { moved } = letters.redrive(queue, { ids, max: operation.max, to: undefined }, now);
-        return [moved, this.#model.redrive(operation.name, ids, operation.max, now)];
+        const to = operation.isElsewhere ? NAMES.find((one) => one !== operation.name && one.endsWith(".fifo") === isFifo) : undefined;
+        const { moved } = letters.redrive(queue, { ids, max: operation.max, to: to && this.#prefix + to }, now);
+        return [moved, this.#model.redrive(operation.name, ids, operation.max, to, now)];
       }
       case "pause":
         this.#engine.setPaused(queue.name, operation.paused, now);
         return [0, this.#model.pause(operation.name, operation.paused) ?? 0];
       case "update": {
-        const { maxRetries, retentionMs } = operation;
-        this.#engine.update(queue.name, { maxRetries, retentionSeconds: retentionMs / 1_000 }, now);
-        return [0, this.#model.update(operation.name, { maxRetries, retentionMs }) ?? 0];
+        const { maxRetries, retentionMs, delayMs, contentDedup, hasGrave } = operation;
+        const deadLetterQueue = hasGrave ? QUEUES[operation.name]?.deadLetterQueue : undefined;
+        const settings = { maxRetries, retentionMs, delayMs, contentDedup, deadLetterQueue };
+        this.#engine.update(queue.name, this.#config(settings), now);
+        return [0, this.#model.update(operation.name, settings) ?? 0];
+      }
+      case "recreate":
+        this.#engine.delete(queue.name);
+        this.#create(operation.name);
+        return [0, 0];
+      case "get": {
+        const id = this.#ids.at(-1 - operation.pick) ?? "";
+        return [this.#got(operation.name, id), this.#model.get(operation.name, id, now)];
       }
       case "purge":
         return [this.#engine.purge(queue.name).purged, this.#model.purge(operation.name)];
@@ -173,26 +218,27 @@ class Both {
 
   #send(queueName: string, messages: Extract<Operation, { op: "send" }>["messages"], sender: Engine["sender"]): [unknown, unknown] {
     const isFifo = QUEUES[queueName]?.type === "fifo";
-    const outgoing = messages.map(({ group, dedup, priority, delayMs }) => ({
-      body: "x",
+    const outgoing = messages.map(({ body, isBad, group, dedup, priority, delayMs }) => ({
+      body,
       types: null,
       attributes: null,
-      bytes: 1,
-      delaySeconds: isFifo ? undefined : delayMs / 1_000,
-      groupId: isFifo ? group : undefined,
+      bytes: isBad && !isFifo ? 200_000 : 1,
+      delaySeconds: isFifo || delayMs === undefined ? undefined : delayMs / 1_000,
+      groupId: isFifo && !isBad ? group : undefined,
       dedupId: dedup,
       priority: isFifo ? undefined : priority,
     }));
-    const results = sender.batch(this.#engine.get(this.#prefix + queueName), outgoing, "me", this.#nowMs);
-    const ours = results.map((result) => ("id" in result ? result : { id: result.error.message, duplicate: false }));
-    const wanted = messages.map(({ group, dedup, priority, delayMs }, i) => {
-      const id = ours[i]?.id ?? "";
-      const known = this.#model.send(
-        queueName,
-        { group: isFifo ? group : undefined, dedup, priority: isFifo ? undefined : priority, delayMs: isFifo ? 0 : delayMs },
-        id,
-        this.#nowMs,
-      );
+    const ours = sender
+      .batch(this.#engine.get(this.#prefix + queueName), outgoing, "me", this.#nowMs)
+      .map((result) => ("id" in result ? result : { refused: result.error.reason }));
+    const wanted = messages.map(({ body, isBad, group, dedup, priority, delayMs }, i) => {
+      if (isBad) return { refused: isFifo ? "GROUP_MISSING" : "MESSAGE_TOO_LARGE" };
+      const answer = ours[i];
+      const id = answer && "id" in answer ? answer.id : "";
+      const sending = isFifo
+        ? { body, group, dedup, priority: undefined, delayMs: undefined }
+        : { body, group: undefined, dedup, priority, delayMs };
+      const known = this.#model.send(queueName, sending, id, this.#nowMs);
       if (known === undefined) this.#ids.push(id);
       return { id: known ?? id, duplicate: known !== undefined };
     });
@@ -211,7 +257,7 @@ class Both {
 
   #picked(queueName: string, which: readonly number[]): string[] {
     const receipts = this.#receipts.get(queueName) ?? [];
-    return which.map((pick) => receipts.at(-1 - pick) ?? "none");
+    return which.map((pick) => receipts.at(-1 - pick) ?? NO_RECEIPT);
   }
 
   #cancelled(queueName: string, id: string): string {
@@ -224,10 +270,19 @@ class Both {
     }
   }
 
+  #got(queueName: string, id: string): Looked | undefined {
+    try {
+      const row = this.#engine.message(this.#engine.get(this.#prefix + queueName), id, this.#nowMs);
+      return [row.id, STATES[row.state] ?? "", row.attempts];
+    } catch (error) {
+      if (error instanceof DoError && error.code === "NOT_FOUND") return undefined;
+      throw error;
+    }
+  }
+
   #look(queueName: string): [unknown, unknown] {
     const queue = this.#engine.get(this.#prefix + queueName);
-    const states = ["delayed", "inFlight", "ready", "dead"];
-    const rows = this.#engine.peek(queue, -1, 1_000, this.#nowMs).map((row): Looked => [row.id, states[row.state] ?? "", row.attempts]);
+    const rows = this.#engine.peek(queue, -1, 1_000, this.#nowMs).map((row): Looked => [row.id, STATES[row.state] ?? "", row.attempts]);
     const { ready, delayed, inFlight, dead, bytes } = this.#engine.counts(queue, this.#nowMs);
     const looked = this.#model.look(queueName, this.#nowMs);
     const count = (state: string) => looked.filter(([, one]) => one === state).length;
@@ -245,12 +300,12 @@ class Both {
 
 describe("queues and their model", () => {
   it(`do the same in ${RUNS} random sequences of all operations and steps of the clock`, { timeout: 120_000 }, () =>
-    withEngine({}, (engine) => {
+    withEngine({}, (engine, state) => {
       let run = 0;
       const checked = { operations: 0 };
       fc.assert(
         fc.property(fc.array(someOperation, { minLength: 10, maxLength: OPERATIONS, size: "max" }), (operations) => {
-          const both = new Both(engine, `r${run++}_`);
+          const both = new Both(() => engineOn(state), `r${run++}_`);
           for (const one of operations) both.run(one);
           both.compare();
           checked.operations += operations.length;

@@ -45,11 +45,11 @@ export function withEngine<T>(
   run: (engine: Engine, state: DurableObjectState) => T | Promise<T>,
 ): Promise<T> {
   return runInDurableObject(env.QUEUES.getByName(newTenant()), (_queues, state) => {
-    const engine = new Engine({
-      sql: state.storage.sql,
-      limits: { ...QUEUE_LIMITS, ...limits },
-      note: () => {},
-    });
-    return run(engine, state);
+    return run(engineOn(state, limits), state);
   });
+}
+
+/** One more of them is one after a restart: it has the same storage. */
+export function engineOn(state: DurableObjectState, limits: Partial<QueueLimits> = {}): Engine {
+  return new Engine({ sql: state.storage.sql, limits: { ...QUEUE_LIMITS, ...limits }, note: () => {} });
 }

@@ -1,7 +1,10 @@
 /** Crockford's base 32. */
 const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const MESSAGE_ID = /^msg_[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
-const RECEIPT = /^(msg_[0-7][0-9A-HJKMNP-TV-Z]{25})~([0-9a-f]{16})$/;
+const RECEIPT = /^msg_[0-7][0-9A-HJKMNP-TV-Z]{25}~[0-9a-f]{16}$/;
+const ID_CHARACTERS = 30;
+/** By the code of a character of the alphabet. */
+const DIGITS = Uint8Array.from({ length: 128 }, (_, code) => Math.max(0, ALPHABET.indexOf(String.fromCharCode(code))));
 
 /**
  * `msg_<ULID>`: 48 bits of time, then the message's number among all of the tenant's, then 40 random bits. The number is
@@ -21,9 +24,12 @@ function timePart(nowMs: number): string {
 
 /** The number in an id; undefined for what is no id. */
 export function seqOf(id: string): number | undefined {
-  if (!MESSAGE_ID.test(id)) return undefined;
+  return MESSAGE_ID.test(id) ? seqIn(id) : undefined;
+}
+
+function seqIn(id: string): number {
   let seq = 0;
-  for (let i = 14; i < 22; i++) seq = seq * 32 + ALPHABET.indexOf(id.charAt(i));
+  for (let i = 14; i < 22; i++) seq = seq * 32 + (DIGITS[id.charCodeAt(i)] ?? 0);
   return seq;
 }
 
@@ -57,9 +63,8 @@ export function receiptOf(id: string, lease: string): string {
 }
 
 export function parseReceipt(text: string): Receipt | undefined {
-  const [, id, lease] = RECEIPT.exec(text) ?? [];
-  const seq = id === undefined ? undefined : seqOf(id);
-  return id === undefined || lease === undefined || seq === undefined ? undefined : { id, seq, lease };
+  if (!RECEIPT.test(text)) return undefined;
+  return { id: text.slice(0, ID_CHARACTERS), seq: seqIn(text), lease: text.slice(ID_CHARACTERS + 1) };
 }
 
 function base32(value: number, length: number): string {

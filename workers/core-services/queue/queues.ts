@@ -5,10 +5,11 @@ import type { Config, QueueRecord } from "./engine/book.ts";
 import type { RedriveCall } from "./engine/dead.ts";
 import type { Delivered, Outcome } from "./engine/deliver.ts";
 import { Engine, type Counts } from "./engine/engine.ts";
-import type { MessageRow } from "./engine/messages.ts";
+import type { LeasedRow, MessageRow } from "./engine/messages.ts";
 import type { Outgoing, Refusal, SentMessage } from "./engine/send.ts";
 import { Following, type FollowedEvent } from "./following.ts";
 import { QUEUE_LIMITS } from "./limits.ts";
+import { pack, unpack, type Packed } from "./packed.ts";
 import type { Consumer } from "./push/consumer.ts";
 import { Pump } from "./push/pump.ts";
 import { Waiting } from "./waiting.ts";
@@ -29,6 +30,18 @@ export interface ReceiveCall {
   readonly max: number;
   readonly visibilityTimeoutSeconds: number | undefined;
   readonly waitMs: number;
+}
+
+/** What was received: the rows, and of each its receipt. */
+export interface Received {
+  receipts: string[];
+  leasedUntilMs: number;
+  rows: Packed<LeasedRow>;
+}
+
+/** What became of a message of a batch; with an error it has no id. */
+export interface BatchAnswer extends SentMessage {
+  error: Refusal["error"] | undefined;
 }
 
 /** An alarm is alive for fifteen minutes on Cloudflare. */
@@ -99,17 +112,18 @@ export class Queues extends DurableObject {
     this.#changed(name, nowMs);
     return sent;
   }
-  sendBatch(name: string, messages: readonly Outgoing[], sender: string, { nowMs, once: key }: Call): (SentMessage | Refusal)[] {
+  sendBatch(name: string, packed: Packed<Outgoing>, sender: string, { nowMs, once: key }: Call): Packed<BatchAnswer> {
+    const messages = unpack(packed);
     const results = this.#whole(() => {
       this.#engine.checkRoom();
       return once(this.ctx.storage.sql, key, nowMs, () => this.#engine.sender.batch(this.#engine.get(name), messages, sender, nowMs));
     });
     this.#changed(name, nowMs);
-    return results;
+    return pack(results.map((one) => ("error" in one ? { id: "", duplicate: false, ...one } : { ...one, error: undefined })));
   }
 
   /** Waits for a message as long as it is told to. */
-  async receive(name: string, call: ReceiveCall, { nowMs }: Call): Promise<Delivered[]> {
+  async receive(name: string, call: ReceiveCall, { nowMs }: Call): Promise<Received> {
     // The caller's clock, going on.
     const startedMs = Date.now();
     const now = () => nowMs + Date.now() - startedMs;
@@ -121,7 +135,11 @@ export class Queues extends DurableObject {
       await this.#waiting.until(name, Math.max(1, Math.min(changeMs, untilMs) - now()));
       delivered = this.#receive(name, call, now());
     }
-    return delivered;
+    return {
+      receipts: delivered.map(({ receipt }) => receipt),
+      leasedUntilMs: delivered[0]?.untilMs ?? nowMs,
+      rows: pack(delivered.map(({ row }) => row)),
+    };
   }
 
   #receive(name: string, { max, visibilityTimeoutSeconds }: ReceiveCall, nowMs: number): Delivered[] {

@@ -5,8 +5,8 @@ import type { Sponsor } from "../shared/background.ts";
 import type { Implementation } from "../shared/method.ts";
 import { onceKey } from "../shared/once.ts";
 import type { Config } from "./engine/book.ts";
-import { receiptOf } from "./ids.ts";
 import { QUEUE_LIMITS } from "./limits.ts";
+import { pack, unpack } from "./packed.ts";
 import type { Call, Described, Queues } from "./queues.ts";
 import type { queueDefinition } from "./schema.ts";
 import type { CreateOptions, SqsCredentials, Target } from "./shapes.ts";
@@ -69,17 +69,14 @@ export function queueService(deps: QueueDeps): Implementation<typeof queueDefini
           reason: "BATCH_TOO_LARGE",
         });
       }
-      return { results: await queues.sendBatch(name, made, callerId, keyed(idempotencyKey, "sendBatch", [name, made])) };
+      const results = await queues.sendBatch(name, pack(made), callerId, keyed(idempotencyKey, "sendBatch", [name, made]));
+      return { results: unpack(results).map(({ id, duplicate, error }) => (error ? { error } : { id, duplicate })) };
     },
     receive: async (name, { max = DEFAULT_MAX, visibilityTimeoutSeconds, waitSeconds = 0 } = {}) => {
-      const delivered = await queues.receive(name, { max, visibilityTimeoutSeconds, waitMs: waitSeconds * 1_000 }, call());
-      return {
-        messages: delivered.map(({ row }) => ({
-          ...seen(row),
-          receipt: receiptOf(row.id, row.lease ?? ""),
-          leasedUntil: iso(row.visible_ms),
-        })),
-      };
+      const asked = { max, visibilityTimeoutSeconds, waitMs: waitSeconds * 1_000 };
+      const { receipts, leasedUntilMs, rows } = await queues.receive(name, asked, call());
+      const leasedUntil = iso(leasedUntilMs);
+      return { messages: unpack(rows).map((row, i) => Object.assign(seen(row), { receipt: receipts[i] ?? "", leasedUntil })) };
     },
     ack: (name, receipts) => queues.ack(name, receipts, call()),
     retry: (name, receipts, { delaySeconds = 0 } = {}) => queues.retry(name, receipts, delaySeconds * 1_000, call()),

@@ -1,7 +1,7 @@
 import type { QueueLimits } from "../limits.ts";
 import type { EVENTS } from "../shapes.ts";
 import { Book, type QueueRecord } from "./book.ts";
-import { LEASED, Messages, READY, type MessageRow } from "./messages.ts";
+import { LEASED, Messages, READY, STEP, type MessageRow } from "./messages.ts";
 
 export type EventName = (typeof EVENTS)[number];
 
@@ -63,13 +63,12 @@ export class Core {
   /** What time alone has changed: delays and leases that are over, what has been kept for long enough. */
   settle(queue: QueueRecord, nowMs: number): void {
     const messages = this.messages(queue);
-    messages.endDelays(nowMs);
-    const ended = messages.endedLeases(nowMs);
+    const ended = messages.ended(nowMs);
     if (ended.length > 0) {
-      const isOver = ({ attempts }: { attempts: number }) => isTriedOut(queue, attempts);
       messages.makeReady(ended.map(({ seq }) => seq));
-      for (const { grp } of ended) if (grp !== null) messages.rehead(grp);
-      for (const { seq } of ended.filter(isOver)) this.die(queue, seq, "its lease ran out", nowMs);
+      const leases = ended.filter(({ state }) => state === LEASED);
+      for (const { grp } of leases) if (grp !== null) messages.rehead(grp);
+      for (const { seq } of leases.filter(({ attempts }) => isTriedOut(queue, attempts))) this.die(queue, seq, "its lease ran out", nowMs);
     }
     this.#expire(queue, messages, nowMs);
   }
@@ -135,9 +134,9 @@ export class Core {
     this.removeRows(queue, over);
     this.book.add(queue, { expired: over.length });
     if (over.length > 0) this.note(queue, "expired", over);
-    // Whatever comes later ends later: nothing has to be looked for before the first of these ends.
     const ends = rows.filter((row) => !isOver(row)).map(({ kept_ms }) => kept_ms + keepMs);
-    this.#expiries.set(queue.id, ends.length > 0 ? Math.min(...ends) : nowMs + (over.length > 0 ? 0 : keepMs));
+    // Whatever comes later ends later: nothing has to be looked for before the first of these ends.
+    this.#expiries.set(queue.id, over.length >= STEP ? nowMs : Math.min(...ends, nowMs + keepMs));
   }
 }
 

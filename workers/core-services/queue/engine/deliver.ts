@@ -2,11 +2,13 @@ import { DoError } from "../../../../sdk/src/errors.ts";
 import { newLease, parseReceipt, receiptOf, type Receipt } from "../ids.ts";
 import type { QueueRecord } from "./book.ts";
 import { isTriedOut, type Core } from "./core.ts";
-import { DEAD, LEASED, type MessageHead, type MessageRow } from "./messages.ts";
+import { DEAD, LEASED, type LeasedRow, type MessageHead } from "./messages.ts";
 
 export interface Delivered {
-  row: MessageRow;
+  row: LeasedRow;
   receipt: string;
+  /** When the lease ends. */
+  untilMs: number;
 }
 
 export type Failure = "INVALID" | "STALE" | "EXPIRED" | "TOO_LONG";
@@ -40,9 +42,9 @@ export class Delivery {
     if (queue.paused) return [];
     const { limits, book } = this.#core;
     const messages = this.#core.messages(queue);
-    const next = messages.next(max);
-    if (next.length === 0) return [];
     const room = limits.inFlight - messages.countWaiting(LEASED);
+    const next = messages.nextWithin(Math.min(max, Math.max(room, 1)), maxBytes);
+    if (next === undefined) return [];
     if (room <= 0) {
       throw new DoError(
         "LIMIT_EXCEEDED",
@@ -55,31 +57,36 @@ export class Delivery {
       );
     }
     const lease = newLease();
-    const rows = messages.lease(withinBytes(next.slice(0, room), maxBytes), lease, nowMs + leaseMs, nowMs);
+    const untilMs = nowMs + leaseMs;
+    const rows = messages.lease(next, lease, untilMs, nowMs);
     book.add(queue, { delivered: rows.length });
     if (rows.length > 0) this.#core.note(queue, "delivered", rows);
-    return rows.map((row) => ({ row, receipt: receiptOf(row.id, lease) }));
+    return rows.map((row) => ({ row, receipt: receiptOf(row.id, lease), untilMs }));
   }
 
   ack(queue: QueueRecord, receipts: readonly string[], nowMs: number): Outcome {
     this.#core.settle(queue, nowMs);
     const parsed = new Map(receipts.map((text) => [text, parseReceipt(text)]));
-    const removed = this.#core.messages(queue).removeHeld([...parsed.values()].filter((receipt) => receipt !== undefined));
+    const known = [...parsed.values()].filter((receipt) => receipt !== undefined);
+    const messages = this.#core.messages(queue);
+    const removed: ReturnType<typeof messages.removeHeld> = [];
+    const stale = new Set<Receipt>();
+    for (const [lease, held] of Map.groupBy(known, (receipt) => receipt.lease)) {
+      const rows = messages.removeHeld(
+        lease,
+        held.map(({ seq }) => seq),
+      );
+      removed.push(...rows);
+      // A message may have been received twice, and both receipts be here.
+      const gone = new Set(rows.map(({ seq }) => seq));
+      for (const receipt of held) if (!gone.has(receipt.seq)) stale.add(receipt);
+    }
     this.#core.removed(queue, removed);
     this.#core.book.add(queue, { acked: removed.length });
-    const gone = new Set(removed.map(({ seq }) => seq));
+    if (removed.length > 0) this.#core.note(queue, "acked", removed);
     const failed = [...parsed].flatMap(([text, receipt]) =>
-      receipt && gone.has(receipt.seq) ? [] : failure(text, receipt ? "STALE" : "INVALID"),
+      receipt === undefined ? failure(text, "INVALID") : stale.has(receipt) ? failure(text, "STALE") : [],
     );
-    if (removed.length > 0) {
-      this.#core.note(
-        queue,
-        "acked",
-        [...parsed.values()]
-          .filter((receipt) => receipt !== undefined && gone.has(receipt.seq))
-          .map((receipt) => ({ id: receipt?.id ?? "" })),
-      );
-    }
     return { ok: removed.length, failed };
   }
 
@@ -152,11 +159,4 @@ export class Delivery {
 
 function failure(receipt: string, reason: Failure): Outcome["failed"][number] {
   return { receipt, reason, message: WHY[reason] };
-}
-
-/** As many of the first as fit, and always one. */
-function withinBytes(next: readonly { seq: number; size: number }[], bytes: number): number[] {
-  let sum = 0;
-  const end = next.findIndex(({ size }) => (sum += size) > bytes);
-  return next.slice(0, end === -1 ? next.length : Math.max(1, end)).map(({ seq }) => seq);
 }

@@ -41,6 +41,24 @@ export type MessageHead = Pick<
   "seq" | "id" | "state" | "head" | "visible_ms" | "grp" | "attempts" | "lease" | "leased_ms" | "size" | "source"
 >;
 
+/** What who receives a message sees of it: reading the others costs a quarter of receiving. */
+const LEASED_COLUMNS = [
+  "seq",
+  "id",
+  "priority",
+  "grp",
+  "attempts",
+  "first_ms",
+  "sent_ms",
+  "size",
+  "dedup",
+  "sender",
+  "attributes",
+  "types",
+  "body",
+] as const;
+export type LeasedRow = Pick<MessageRow, (typeof LEASED_COLUMNS)[number]>;
+
 const HEAD = "seq, id, state, head, visible_ms, grp, attempts, lease, leased_ms, size, source";
 const COLUMNS = [
   "seq",
@@ -70,7 +88,7 @@ const COLUMNS = [
 const MOST_BOUND = 100;
 
 /** The most that one statement of the house-keeping changes. */
-const STEP = 1_000;
+export const STEP = 1_000;
 
 /** The messages of one queue: a table of its own, so that emptying it is dropping it. Statements and no rules. */
 export class Messages {
@@ -93,6 +111,7 @@ export class Messages {
       CREATE INDEX ${t}_ready ON ${t} (priority DESC, seq) WHERE state = ${READY} AND head = 1;
       CREATE INDEX ${t}_waiting ON ${t} (state, visible_ms) WHERE state < ${READY};
       CREATE INDEX ${t}_dead ON ${t} (seq) WHERE state = ${DEAD};
+      CREATE INDEX ${t}_kept ON ${t} (kept_ms) WHERE kept_ms <> sent_ms;
       CREATE INDEX ${t}_source ON ${t} (source, seq) WHERE source IS NOT NULL;
       ${this.#isFifo ? `CREATE INDEX ${t}_group ON ${t} (grp, head, seq) WHERE state < ${DEAD};` : ""}`,
     );
@@ -144,26 +163,44 @@ export class Messages {
       .toArray();
   }
 
-  lease(seqs: readonly number[], lease: string, untilMs: number, nowMs: number): MessageRow[] {
+  /** Of those that would be delivered next, as many as fit, and always one: their numbers as JSON. Nothing: undefined. */
+  nextWithin(limit: number, bytes: number): string | undefined {
+    const { seqs, n } = this.#sql
+      .exec<{ seqs: string; n: number }>(
+        `SELECT json_group_array(seq) AS seqs, count(*) AS n FROM (
+           SELECT seq, row_number() OVER up AS place, sum(size) OVER up AS bytes FROM (
+             SELECT seq, priority, size FROM ${this.#table} WHERE state = ${READY} AND head = 1 ORDER BY priority DESC, seq LIMIT ?1)
+           WINDOW up AS (ORDER BY priority DESC, seq ROWS UNBOUNDED PRECEDING))
+         WHERE place = 1 OR bytes <= ?2`,
+        limit,
+        bytes,
+      )
+      .one();
+    return n === 0 ? undefined : seqs;
+  }
+
+  /** @param seqs as JSON */
+  lease(seqs: string, lease: string, untilMs: number, nowMs: number): LeasedRow[] {
     return this.#sql
-      .exec<MessageRow>(
+      .exec<LeasedRow>(
         `UPDATE ${this.#table} SET state = ${LEASED}, visible_ms = ?1, lease = ?2, attempts = attempts + 1, leased_ms = ?3, first_ms = coalesce(first_ms, ?3)
-         WHERE seq IN (SELECT value FROM json_each(?4)) RETURNING *`,
+         WHERE seq IN (SELECT value FROM json_each(?4)) RETURNING ${LEASED_COLUMNS.join(", ")}`,
         untilMs,
         lease,
         nowMs,
-        JSON.stringify(seqs),
+        seqs,
       )
       .toArray()
       .toSorted((a, b) => b.priority - a.priority || a.seq - b.seq);
   }
 
-  /** Takes those whose last lease this is. */
-  removeHeld(held: readonly { seq: number; id: string; lease: string }[]): Pick<MessageRow, "seq" | "grp" | "size">[] {
+  /** Takes those whose last lease this is. A lease is random: who can say it has the messages. */
+  removeHeld(lease: string, seqs: readonly number[]): Pick<MessageRow, "seq" | "id" | "grp" | "size">[] {
     return this.#sql
-      .exec<Pick<MessageRow, "seq" | "grp" | "size">>(
-        `DELETE FROM ${this.#table} WHERE (seq, id, lease) IN (SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?)) RETURNING seq, grp, size`,
-        JSON.stringify(held.map(({ seq, id, lease }) => [seq, id, lease])),
+      .exec<Pick<MessageRow, "seq" | "id" | "grp" | "size">>(
+        `DELETE FROM ${this.#table} WHERE seq IN (SELECT value FROM json_each(?)) AND lease = ? RETURNING seq, id, grp, size`,
+        JSON.stringify(seqs),
+        lease,
       )
       .toArray();
   }
@@ -201,19 +238,11 @@ export class Messages {
     );
   }
 
-  /** Those whose delay is over become ready. */
-  endDelays(nowMs: number): void {
-    this.#sql.exec(
-      `UPDATE ${this.#table} SET state = ${READY} WHERE seq IN (SELECT seq FROM ${this.#table} WHERE state < ${READY} AND state = ${DELAYED} AND visible_ms <= ? LIMIT ${STEP})`,
-      nowMs,
-    );
-  }
-
-  /** Those whose lease has run out; they keep its name, so that who still holds it can acknowledge until another has it. */
-  endedLeases(nowMs: number): MessageHead[] {
+  /** Those whose delay is over, or their lease; these keep its name, so that who still holds it can acknowledge until another has it. */
+  ended(nowMs: number): MessageHead[] {
     return this.#sql
       .exec<MessageHead>(
-        `SELECT ${HEAD} FROM ${this.#table} WHERE state < ${READY} AND state = ${LEASED} AND visible_ms <= ? ORDER BY visible_ms LIMIT ${STEP}`,
+        `SELECT ${HEAD} FROM ${this.#table} WHERE state < ${READY} AND state IN (${DELAYED}, ${LEASED}) AND visible_ms <= ? LIMIT ${STEP}`,
         nowMs,
       )
       .toArray();
@@ -223,13 +252,18 @@ export class Messages {
     this.#sql.exec(`UPDATE ${this.#table} SET state = ${READY} WHERE seq IN (SELECT value FROM json_each(?))`, JSON.stringify(seqs));
   }
 
-  /** The oldest, which are those whose retention ends first. */
+  /**
+   * Those whose retention ends first: as they were sent, and as they died or were redriven, from when theirs begins again. The
+   * latter lie anywhere among the former, and would hide them.
+   */
   oldest(): Pick<MessageRow, "seq" | "id" | "grp" | "size" | "kept_ms" | "state">[] {
-    return this.#sql
-      .exec<Pick<MessageRow, "seq" | "id" | "grp" | "size" | "kept_ms" | "state">>(
-        `SELECT seq, id, grp, size, kept_ms, state FROM ${this.#table} ORDER BY seq LIMIT ${STEP}`,
-      )
-      .toArray();
+    const select = (rest: string) =>
+      this.#sql
+        .exec<Pick<MessageRow, "seq" | "id" | "grp" | "size" | "kept_ms" | "state">>(
+          `SELECT seq, id, grp, size, kept_ms, state FROM ${this.#table} WHERE ${rest} LIMIT ${STEP}`,
+        )
+        .toArray();
+    return [...select("kept_ms = sent_ms ORDER BY seq"), ...select("kept_ms <> sent_ms ORDER BY kept_ms")];
   }
 
   hasGroup(group: string): boolean {
