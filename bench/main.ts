@@ -1,4 +1,4 @@
-/** `pnpm bench [cold] [compile] [memory] [throughput] [cpu] [auth] [db] [--quick]` */
+/** `pnpm bench [cold] [compile] [memory] [throughput] [cpu] [auth] [db] [queue] [schedule] [--quick]` */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, loadavg, tmpdir } from "node:os";
@@ -11,6 +11,8 @@ import { compile } from "./sections/compile.ts";
 import { cpu } from "./sections/cpu.ts";
 import { db } from "./sections/db.ts";
 import { memory } from "./sections/memory.ts";
+import { queue } from "./sections/queue.ts";
+import { schedule } from "./sections/schedule.ts";
 import { throughput } from "./sections/throughput.ts";
 import { workerdBinary } from "../host/src/process/workerd.ts";
 import { startServer, type Server } from "./server.ts";
@@ -20,9 +22,11 @@ const SECTIONS = new Map<string, (server: Server, isQuick: boolean) => Promise<v
   ["compile", compile],
   ["db", db],
   ["memory", memory],
+  ["queue", queue],
   ["throughput", throughput],
   ["cpu", cpu],
   ["auth", auth],
+  ["schedule", schedule],
 ]);
 
 async function main(): Promise<void> {

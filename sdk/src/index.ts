@@ -6,6 +6,8 @@ export type { ExecuteOptions, Executions, ListExecutions, Session } from "./sess
 export type { GenericService, Services } from "./services.ts";
 export type * from "./auth.ts";
 export type * from "./gateway.ts";
+export type * from "./schedule.ts";
+export type * from "./queue.ts";
 export type {
   AggregateOptions,
   AtomicRequest,

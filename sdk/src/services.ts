@@ -1,6 +1,8 @@
 import type { AuthService } from "./auth.ts";
 import type { DbService } from "./db.ts";
 import type { CallOptions, GatewayService } from "./gateway.ts";
+import type { ScheduleService } from "./schedule.ts";
+import type { QueueService } from "./queue.ts";
 import type { Transport } from "./transport.ts";
 import { SERVICES, type ServiceName } from "./types.ts";
 
@@ -12,6 +14,8 @@ interface TypedServices {
   auth: AuthService;
   db: DbService;
   gateway: GatewayService;
+  schedule: ScheduleService;
+  queue: QueueService;
 }
 
 /** The eight services, by name. */

@@ -10,7 +10,7 @@ const CLIENT = `
     pipelined: async ({ OPEN }, key) => OPEN.authenticate(key).db.get("users", "nobody"),
     executions: async ({ DO }) => { const { id } = await DO.execute({ code: "return 1" }); return (await DO.executions.get(id)).outcome },
     logs: async ({ DO }) => { const seen = []; await DO.execute({ code: "console.log('live')" }, (e) => { seen.push(e.type) }); return seen },
-    queue: ({ DO }) => DO.queue.send("q", {}),
+    queue: async ({ DO }) => { await DO.queue.create("q"); await DO.queue.send("q", { n: 1 }); return (await DO.queue.receive("q")).messages },
     email: ({ DO }) => DO.email.send({}),
     fetch: async ({ DO }) => (await DO.fetch("http://do/auth")).json(),
     fetchOpen: async ({ OPEN }) => (await OPEN.fetch("http://do/auth")).status,
@@ -51,8 +51,8 @@ describe("a service binding of another Worker, in plain workerd", () => {
   });
 
   it("all eight services are properties, also those with names of event handlers", async () => {
-    for (const service of ["queue", "email"])
-      expect(await ask(service)).toMatchObject({ error: { code: "UNSUPPORTED", message: `${service} is not built yet` } });
+    expect(await ask("queue")).toMatchObject({ value: [{ body: { n: 1 }, attempts: 1 }] });
+    expect(await ask("email")).toMatchObject({ error: { code: "UNSUPPORTED", message: "email is not built yet" } });
   });
 
   it("its fetch is the HTTP API: the binding's principal, or the credential in the request", async () => {

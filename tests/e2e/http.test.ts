@@ -181,7 +181,7 @@ describe("what is wrong gets the right problem, never a 500", () => {
     ["a bad argument", "/rpc/db/get", '{"params":["1 bad name","x"]}', {}, 400, "INVALID_ARGUMENT"],
     ["too many arguments", "/rpc/db/get", '{"params":["a","b","c"]}', {}, 400, "INVALID_ARGUMENT"],
     ["an unknown parameter", "/rpc/db/get", '{"params":{"collection":"a","id":"b","tenant":"c"}}', {}, 400, "INVALID_ARGUMENT"],
-    ["a service that is not built", "/rpc/queue/send", "{}", {}, 501, "UNSUPPORTED"],
+    ["a service that is not built", "/rpc/email/send", "{}", {}, 501, "UNSUPPORTED"],
     ["an unknown route", "/nowhere", "{}", {}, 404, "NOT_FOUND"],
     ["a trick of paths", "/execute/../nowhere", "{}", {}, 404, "NOT_FOUND"],
     ["no batch of Cap'n Web", "/rpc", "nonsense", {}, 400, "INVALID_ARGUMENT"],

@@ -36,7 +36,7 @@ const CLIENT = `
       return { data: (await own.db.get("users", "ada")).data, bytes: rows[0].bytes instanceof Uint8Array && [...rows[0].bytes], two: rows[0].two };
     },
     unknownMethod: (own) => own.db.gett("users", "ada"),
-    notBuilt: (own) => own.queue.send("jobs", {}),
+    notBuilt: (own) => own.email.send("jobs", {}),
     unsendable: (own) => own.db.upsert("users", "ada", { map: new WeakMap() }),
   };
   export default { async fetch(request, { DO, OPEN }) {

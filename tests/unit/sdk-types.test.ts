@@ -9,6 +9,8 @@ import type {
   ExecutionEvent,
   GatewayService,
   GenericService,
+  QueueService,
+  ScheduleService,
   ServiceName,
   Services,
   Session,
@@ -16,6 +18,8 @@ import type {
 import type { authDefinition } from "../../workers/core-services/auth/schema.ts";
 import type { dbDefinition } from "../../workers/core-services/db/schema.ts";
 import type { gatewayDefinition } from "../../workers/core-services/gateway/schema.ts";
+import type { queueDefinition } from "../../workers/core-services/queue/schema.ts";
+import type { scheduleDefinition } from "../../workers/core-services/schedule/schema.ts";
 import type { Implementation } from "../../workers/core-services/shared/method.ts";
 
 // Checked by the compiler (`pnpm typecheck`); nothing here can fail when it runs.
@@ -71,6 +75,37 @@ describe("the types of gateway", () => {
   });
 });
 
+describe("the types of schedule", () => {
+  type Schedule = Implementation<typeof scheduleDefinition>;
+
+  it("have the methods of its definition", () => {
+    expectTypeOf<keyof ScheduleService>().toEqualTypeOf<keyof Schedule>();
+  });
+
+  it("have its results, and take what it takes", () => {
+    type Results<S extends Record<keyof Schedule, (...args: never[]) => unknown>> = { [K in keyof Schedule]: Awaited<ReturnType<S[K]>> };
+    type Fits = Results<Schedule> extends Results<{ [K in keyof Schedule]: ScheduleService[K] }> ? true : false;
+    expectTypeOf<Fits>().toEqualTypeOf<true>();
+    // A time that is sent may be a Date or a number; what arrives is text.
+    expectTypeOf<{ [K in keyof Schedule]: Parameters<Schedule[K]> }>().toExtend<{
+      [K in keyof ScheduleService]: Required<Parameters<ScheduleService[K]>> extends infer P ? { [I in keyof P]: P[I] | undefined } : never;
+    }>();
+  });
+});
+
+describe("the types of queue", () => {
+  type Queue = Implementation<typeof queueDefinition>;
+
+  it("have the methods of its definition, its parameters and results", () => {
+    expectTypeOf<keyof QueueService>().toEqualTypeOf<keyof Queue>();
+    // What has a default may be left out by who calls, and is there for who implements.
+    expectTypeOf<{ [K in Exclude<keyof Queue, "create" | "update">]: AllArguments<QueueService[K]> }>().toExtend<{
+      [K in Exclude<keyof Queue, "create" | "update">]: AllArguments<Queue[K]>;
+    }>();
+    expectTypeOf<{ [K in keyof Queue]: ReturnType<Queue[K]> }>().toExtend<{ [K in keyof Queue]: ReturnType<QueueService[K]> }>();
+  });
+});
+
 /** The methods whose first parameter is the collection. */
 type OfCollection = {
   [K in MethodName]: (typeof dbDefinition)["methods"][K]["params"] extends readonly [readonly ["collection", unknown], ...unknown[]]
@@ -99,11 +134,13 @@ describe("a collection's handle", () => {
 });
 
 describe("a session", () => {
-  it("has the eight services, db and auth with types and the others without", () => {
+  it("has the eight services, those that are built with types and the others without", () => {
     expectTypeOf<keyof Services>().toEqualTypeOf<ServiceName>();
     expectTypeOf<Session["db"]>().toEqualTypeOf<DbService>();
     expectTypeOf<Session["auth"]>().toEqualTypeOf<AuthService>();
-    expectTypeOf<Session["queue"]>().toEqualTypeOf<GenericService>();
+    expectTypeOf<Session["schedule"]>().toEqualTypeOf<ScheduleService>();
+    expectTypeOf<Session["queue"]>().toEqualTypeOf<QueueService>();
+    expectTypeOf<Session["email"]>().toEqualTypeOf<GenericService>();
   });
 
   it("gives an execution that is awaited and iterated", () => {

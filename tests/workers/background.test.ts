@@ -1,7 +1,7 @@
 import { exports } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { backgroundOf, type Background, type Sponsor } from "../../workers/core-services/shared/background.ts";
-import { sponsorOf } from "../../workers/do/src/background.ts";
+import { sponsorOf } from "../../workers/do/src/sponsor.ts";
 import { UNMETERED, type Authority } from "../../workers/do/src/capabilities.ts";
 import { policy, within } from "../../workers/do/src/policy.ts";
 import { ANONYMOUS, ROOT, type Principal } from "../../workers/do/src/principal.ts";

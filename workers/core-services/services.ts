@@ -2,14 +2,14 @@ import type { ServiceName } from "../../sdk/src/types.ts";
 import { authDefinition } from "./auth/schema.ts";
 import { dbDefinition } from "./db/schema.ts";
 import { gatewayDefinition } from "./gateway/schema.ts";
+import { queueDefinition } from "./queue/schema.ts";
+import { scheduleDefinition } from "./schedule/schema.ts";
 import type { ServiceDefinition } from "./shared/method.ts";
 
-const NOT_YET: Record<Exclude<ServiceName, "db" | "auth" | "gateway">, string> = {
-  schedule: "Work at a time",
+const NOT_YET: Record<Exclude<ServiceName, "db" | "auth" | "gateway" | "queue" | "schedule">, string> = {
   webhooks: "Signed events, in and out",
   email: "Mail, in and out",
   mcp: "Model Context Protocol, both sides",
-  queue: "Work that is not lost",
 };
 
 /**
@@ -20,6 +20,8 @@ export const SERVICE_DEFINITIONS: ReadonlyMap<ServiceName, ServiceDefinition> = 
   ["db", dbDefinition],
   ["auth", authDefinition],
   ["gateway", gatewayDefinition],
+  ["schedule", scheduleDefinition],
+  ["queue", queueDefinition],
   ...Object.entries(NOT_YET).map(([name, summary]): [ServiceName, ServiceDefinition] => [
     name as ServiceName,
     { name: name as ServiceName, summary, methods: {} },

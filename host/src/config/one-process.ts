@@ -10,6 +10,8 @@ const DURABLE_OBJECTS = [
   { binding: "REALM", className: "Realm", uniqueKey: "do-realm" },
   { binding: "FUNCTIONS", className: "Functions", uniqueKey: "do-functions" },
   { binding: "PACKAGES", className: "Packages", uniqueKey: "do-packages" },
+  { binding: "TIMETABLE", className: "Timetable", uniqueKey: "do-timetable" },
+  { binding: "QUEUES", className: "Queues", uniqueKey: "do-queues" },
 ];
 
 /** All of do as one Worker, `index.js` beside the configuration. */

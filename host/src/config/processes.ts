@@ -26,6 +26,8 @@ const FRONT_OBJECTS = [
   { binding: "REALM", className: "Realm", uniqueKey: "do-realm" },
   { binding: "FUNCTIONS", className: "Functions", uniqueKey: "do-functions" },
   { binding: "PACKAGES", className: "Packages", uniqueKey: "do-packages" },
+  { binding: "TIMETABLE", className: "Timetable", uniqueKey: "do-timetable" },
+  { binding: "QUEUES", className: "Queues", uniqueKey: "do-queues" },
 ];
 const STORE_OBJECTS = [
   { binding: "DATABASE", className: "Database", uniqueKey: "do-database" },

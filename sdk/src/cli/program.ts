@@ -14,7 +14,9 @@ import { addKeys } from "./commands/keys.ts";
 import { addLogin } from "./commands/login.ts";
 import { addLogs } from "./commands/logs.ts";
 import { addPs } from "./commands/ps.ts";
+import { addQueue } from "./commands/queue/queue.ts";
 import { addRun } from "./commands/run.ts";
+import { addSchedule } from "./commands/schedule/schedule.ts";
 import { addWhoami } from "./commands/whoami.ts";
 import type { ExitCode } from "./exit.ts";
 
@@ -35,7 +37,8 @@ export function createProgram(done: (code: ExitCode) => void): Command {
     .exitOverride()
     .configureOutput({ writeErr: () => {} });
   const act = actor(done);
-  for (const add of [addRun, addEval, addPs, addKill, addLogs, addWhoami, addLogin, addKeys, addAuth, addDb]) add(program, act);
+  for (const add of [addRun, addEval, addPs, addKill, addLogs, addWhoami, addLogin, addKeys, addAuth, addDb, addQueue, addSchedule])
+    add(program, act);
   for (const add of [addDeploy, addFunctions, addRollback, addSecrets, addPackagesCommand, addTail]) add(program, act);
   return program;
 }

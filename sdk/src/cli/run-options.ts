@@ -19,7 +19,7 @@ export function requestOf({ input, services, timeout }: RunOptions): Omit<Execut
   };
 }
 
-function parseInput(text: string): unknown {
+export function parseInput(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {

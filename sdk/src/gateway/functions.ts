@@ -95,6 +95,8 @@ export interface CallOptions {
   version?: string | undefined;
   /** Equal keys get the same version of a deployment. */
   stickyKey?: string | undefined;
+  /** Less time than the function has by itself. */
+  timeoutMs?: number | undefined;
 }
 
 interface OfFunction {

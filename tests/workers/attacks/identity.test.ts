@@ -99,7 +99,7 @@ describe("what code is given", () => {
   });
 
   it("a service that is not built says so", async () => {
-    const answer = await bindingFor("tenant").execute({ code: `return queue.send("q", 1).catch((e) => [e.name, e.code, e.reason])` });
+    const answer = await bindingFor("tenant").execute({ code: `return email.send("q", 1).catch((e) => [e.name, e.code, e.reason])` });
     expect(answer.result).toEqual(["DoError", "UNSUPPORTED", "SERVICE_NOT_BUILT"]);
   });
 

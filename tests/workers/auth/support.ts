@@ -1,4 +1,5 @@
 import { env } from "cloudflare:workers";
+import type { QueueService, ScheduleService } from "../../../sdk/src/index.ts";
 import type { AuthCapability, DbCapability } from "../../../workers/do/src/capabilities.ts";
 import type Do from "../../../workers/do/src/do.ts";
 import type { ExecutionsCapability } from "../../../workers/do/src/session.ts";
@@ -8,6 +9,9 @@ import { anonymousBinding, bindingFor, newTenant } from "../support.ts";
 export interface Surface extends Pick<Do, "whoami" | "execute"> {
   readonly auth: AuthCapability;
   readonly db: DbCapability;
+  /** Of a session only: for the harness of the tests, `queue` of an entrypoint is its event handler. */
+  readonly queue: QueueService;
+  readonly schedule: ScheduleService;
   readonly executions: Pick<ExecutionsCapability, "list" | "get" | "cancel">;
 }
 
@@ -27,6 +31,8 @@ export function surface(target: object): Surface {
   return {
     auth: service("auth"),
     db: service("db"),
+    queue: service("queue"),
+    schedule: service("schedule"),
     executions: service("executions"),
     whoami: () => (target as Surface).whoami(),
     execute: (request: unknown) => (target as Surface).execute(request),

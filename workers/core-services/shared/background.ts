@@ -30,6 +30,24 @@ export interface Background {
   execute(request: unknown, onStarted?: (id: string) => void): Promise<ExecutionAnswer>;
   /** Calls a method of a service. `params` by position or by name. */
   call(service: ServiceName, method: string, params: unknown): Promise<unknown>;
+  /** An HTTP request through the egress rules of the sponsor's tenant. */
+  request(request: HttpRequest): Promise<HttpAnswer>;
+}
+
+/** A request to somewhere else, on behalf of a sponsor. */
+export interface HttpRequest {
+  readonly url: string;
+  readonly method?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly body?: string | undefined;
+  readonly timeoutMs?: number | undefined;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** At most 1 MiB. */
+  readonly body: string;
 }
 
 export interface BackgroundProps {

@@ -44,6 +44,12 @@ export interface Authenticated {
   readonly rates: readonly RateState[];
 }
 
+/** The id of a key, and the tag of its tenant, as an access key id has them. */
+export interface SigningKey {
+  readonly tag: string;
+  readonly keyId: string;
+}
+
 /** Turns what a caller presents into who it is, and counts the request. */
 export interface Authenticator {
   /**
@@ -52,6 +58,8 @@ export interface Authenticator {
    * which never means anonymous
    */
   authenticate(credential: unknown, circumstances: Circumstances, cost: number): Promise<Authenticated>;
+  /** As the key that has signed a request, whose signature was checked: within these scopes. @throws DoError as `authenticate` */
+  signed(key: SigningKey, scopes: readonly string[], circumstances: Circumstances, cost: number): Promise<Authenticated>;
   /** What is left of whom work is done for. Nothing is taken from its rates. @throws DoError as `authenticate` */
   sponsored(sponsor: Sponsor, requestId: string): Promise<Authenticated>;
 }
@@ -89,6 +97,14 @@ export class RealmAuthenticator implements Authenticator {
     const [kind, prefix] = parsed.label === SESSION_LABEL ? (["session", "ses"] as const) : (["key", "key"] as const);
     const id = `${prefix}_${parsed.ulid}`;
     return this.#enter(tenant, { kind, id, hash, ...asked }, id);
+  }
+
+  async signed({ tag, keyId }: SigningKey, scopes: readonly string[], circumstances: Circumstances, cost: number): Promise<Authenticated> {
+    this.#checkConfigured();
+    const tenant = await this.#tenantOf(tag);
+    if (tenant === undefined) throw badCredential();
+    const { address, requestId } = circumstances;
+    return this.#enter(tenant, { kind: "derived", id: keyId, source: keyId, scopes, address, requestId, cost }, keyId);
   }
 
   async sponsored({ principal, source, scopes }: Sponsor, requestId: string): Promise<Authenticated> {

@@ -2,11 +2,10 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import { executorOf } from "#seam";
 import { decodeAnswer } from "../../../sdk/src/answer.ts";
 import type { ExecutionAnswer } from "../../../sdk/src/types.ts";
-import type { BackgroundProps, Sponsor } from "../../core-services/shared/background.ts";
+import type { BackgroundProps, HttpAnswer, HttpRequest } from "../../core-services/shared/background.ts";
 import { newId } from "../../core-services/shared/ids.ts";
-import { heldByCode } from "./actor.ts";
 import { RealmAuthenticator } from "./authenticate.ts";
-import { isServiceName, type Authority } from "./capabilities.ts";
+import { isServiceName } from "./capabilities.ts";
 import { DoError } from "./errors.ts";
 import { Session } from "./session.ts";
 
@@ -27,6 +26,12 @@ export class Background extends WorkerEntrypoint<Cloudflare.Env, BackgroundProps
   async call(service: string, method: string, params: unknown): Promise<unknown> {
     if (!isServiceName(service)) throw new DoError("NOT_FOUND", `There is no service "${service}"`, { reason: "UNKNOWN_SERVICE" });
     return Session.invoke(await this.#session(), service, method, params);
+  }
+
+  /** @throws DoError UNSUPPORTED: there are no egress rules yet, and without a rule nothing goes out */
+  async request(_request: HttpRequest): Promise<HttpAnswer> {
+    await this.#session();
+    throw new DoError("UNSUPPORTED", "Cannot send a request: egress is not built yet", { reason: "EGRESS_NOT_BUILT" });
   }
 
   /** @throws DoError UNAUTHENTICATED, PERMISSION_DENIED, UNAVAILABLE */
@@ -51,26 +56,4 @@ export class Background extends WorkerEntrypoint<Cloudflare.Env, BackgroundProps
       sponsor,
     );
   }
-}
-
-/**
- * On whose behalf work is done that this authority asks for: never more than it holds now, and nothing once what it
- * stands on (key, user) is gone. A key that is rotated goes on as its successor.
- */
-export function sponsorOf({ principal, policy, services, via }: Omit<Authority, "functions">): Sponsor {
-  if (principal.kind === "anonymous")
-    throw new DoError("PERMISSION_DENIED", "Cannot leave work to be done later: nobody would answer for it", { reason: "NO_SPONSOR" });
-  return {
-    principal,
-    source: sourceOf(principal.kind, principal.id, via.credential !== undefined),
-    scopes: via.isGuest ? heldByCode(policy, services) : [...policy.scopes],
-    isGuest: via.isGuest,
-  };
-}
-
-/** A session or token ends sooner than what it was made for: the user or key behind it counts. */
-function sourceOf(kind: string, id: string, isByCredential: boolean): string | undefined {
-  if (kind === "root") return "root";
-  const isOurs = id.startsWith("key_") || id.startsWith("usr_");
-  return isByCredential && isOurs ? id : undefined;
 }

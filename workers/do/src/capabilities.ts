@@ -17,6 +17,12 @@ import { packagesOf } from "../../core-services/gateway/packages/packages.ts";
 import type { PackagesDeps } from "../../core-services/gateway/packages/service.ts";
 import type { FunctionsDeps } from "../../core-services/gateway/functions/service.ts";
 import { gatewayService } from "../../core-services/gateway/service.ts";
+import type { scheduleDefinition } from "../../core-services/schedule/schema.ts";
+import { scheduleService } from "../../core-services/schedule/service.ts";
+import { timetableOf } from "../../core-services/schedule/timetable.ts";
+import type { queueDefinition } from "../../core-services/queue/schema.ts";
+import { queueService } from "../../core-services/queue/service.ts";
+import { queuesOf } from "../../core-services/queue/tenant.ts";
 import { SERVICE_DEFINITIONS } from "../../core-services/services.ts";
 import { newId } from "../../core-services/shared/ids.ts";
 import {
@@ -32,9 +38,11 @@ import type { RateState } from "../../core-services/auth/gcra.ts";
 import { actorOf } from "./actor.ts";
 import { RealmAuthenticator, type Authenticated } from "./authenticate.ts";
 import { issuerOf } from "./authenticate-jwt.ts";
+import { signingCredentialsOf } from "./authenticate-signature.ts";
 import { DoError, nearest, publicError } from "./errors.ts";
 import { allows, policy as policyOf, whoAmI, within, type Policy } from "./policy.ts";
 import type { Principal } from "./principal.ts";
+import { sponsorOf } from "./sponsor.ts";
 
 /** What is known of a call before it runs. */
 export interface MeteredCall {
@@ -168,13 +176,30 @@ function implementation(env: Cloudflare.Env, authority: Authority, service: Serv
       const { id, kind, tenant, tier } = principal;
       return handlers(dbService(databaseOf(env, tenant), { id, kind, tier, scopes: granted.scopes }, Date.now));
     }
+    case "queue":
+      return handlers(queueServiceOf(env, authority));
     case "auth":
       return handlers(authServiceOf(env, authority));
     case "gateway":
       return handlers(gatewayService(functionsDeps(env, authority), packagesDeps(env, authority)));
+    case "schedule": {
+      const timetable = timetableOf(env, principal.tenant);
+      return handlers(scheduleService({ timetable, sponsor: () => sponsorOf(authority), callerId: principal.id, now: Date.now }));
+    }
     default:
       return new Map();
   }
+}
+
+function queueServiceOf(env: Cloudflare.Env, authority: Authority): Implementation<typeof queueDefinition> {
+  const { tenant, id } = authority.principal;
+  return queueService({
+    queues: queuesOf(env, tenant),
+    callerId: id,
+    sponsor: () => sponsorOf(authority),
+    sqsCredentials: () => signingCredentialsOf(env, authority),
+    now: Date.now,
+  });
 }
 
 function authServiceOf(env: Cloudflare.Env, authority: Authority): Implementation<typeof authDefinition> {
@@ -348,7 +373,9 @@ const CLASSES: ReadonlyMap<ServiceName, new (call: Invoke) => RpcTarget> = new M
 );
 
 export type DbCapability = RpcTarget & ServiceStub<typeof dbDefinition> & { collection(name: string): RpcTarget };
+export type QueueCapability = RpcTarget & ServiceStub<typeof queueDefinition>;
 export type AuthCapability = RpcTarget & ServiceStub<typeof authDefinition>;
+export type ScheduleCapability = RpcTarget & ServiceStub<typeof scheduleDefinition>;
 
 /** The eight services as properties: what a Session, a guest's `env.DO` and a binding have in common. */
 export abstract class Services extends RpcTarget {
@@ -370,8 +397,8 @@ export abstract class Services extends RpcTarget {
   get gateway(): RpcTarget {
     return this.#open("gateway");
   }
-  get schedule(): RpcTarget {
-    return this.#open("schedule");
+  get schedule(): ScheduleCapability {
+    return this.#open("schedule") as ScheduleCapability;
   }
   get webhooks(): RpcTarget {
     return this.#open("webhooks");
@@ -382,8 +409,8 @@ export abstract class Services extends RpcTarget {
   get mcp(): RpcTarget {
     return this.#open("mcp");
   }
-  get queue(): RpcTarget {
-    return this.#open("queue");
+  get queue(): QueueCapability {
+    return this.#open("queue") as QueueCapability;
   }
 
   #open(name: ServiceName): RpcTarget {

@@ -2,7 +2,17 @@
 declare namespace Cloudflare {
   interface GlobalProps {
     mainModule: typeof import("./index.ts");
-    durableNamespaces: "Accounts" | "AuthorizationServer" | "Database" | "Executions" | "Functions" | "Packages" | "Realm" | "SqlDatabase";
+    durableNamespaces:
+      | "Accounts"
+      | "AuthorizationServer"
+      | "Database"
+      | "Executions"
+      | "Functions"
+      | "Packages"
+      | "Queues"
+      | "Realm"
+      | "SqlDatabase"
+      | "Timetable";
   }
   interface Env {
     LOADER: WorkerLoader;
@@ -11,6 +21,8 @@ declare namespace Cloudflare {
     OAUTH: DurableObjectNamespace<import("../../core-services/auth/oauth/authorization-server.ts").AuthorizationServer>;
     REALM: DurableObjectNamespace<import("../../core-services/auth/realm.ts").Realm>;
     SQL_DATABASE: DurableObjectNamespace<import("../../core-services/db/sql-database.ts").SqlDatabase>;
+    TIMETABLE: DurableObjectNamespace<import("../../core-services/schedule/timetable.ts").Timetable>;
+    QUEUES: DurableObjectNamespace<import("../../core-services/queue/queues.ts").Queues>;
     EXECUTIONS: DurableObjectNamespace<import("./executions/executions.ts").Executions>;
     FUNCTIONS: DurableObjectNamespace<import("../../core-services/gateway/functions/functions.ts").Functions>;
     PACKAGES: DurableObjectNamespace<import("../../core-services/gateway/packages/packages.ts").Packages>;

@@ -5,7 +5,8 @@ declare module "node:crypto" {
     digest(): Uint8Array<ArrayBuffer>;
     digest(encoding: "hex" | "base64url"): string;
   }
-  export function createHash(algorithm: "sha256"): Hash;
+  export function createHash(algorithm: "sha256" | "md5"): Hash;
+  export function createHmac(algorithm: "sha256", key: string | Uint8Array): Hash;
   interface ScryptOptions {
     N: number;
     r: number;

@@ -17,6 +17,7 @@ import type { RateState } from "../../core-services/auth/gcra.ts";
 import { realmOf } from "../../core-services/auth/realm.ts";
 import { configOf } from "../../core-services/auth/config.ts";
 import { issuerOf } from "./authenticate-jwt.ts";
+import { signingKeyOf, type SignedService } from "./authenticate-signature.ts";
 import type { Authenticator, Circumstances } from "./authenticate.ts";
 import { denied, invoke, Services, type Authority } from "./capabilities.ts";
 import { DoError } from "./errors.ts";
@@ -70,6 +71,13 @@ export class Session extends Services {
   async authenticate(credential: string): Promise<Session> {
     const { env, authenticator, circumstances } = this.#deps;
     return new Session(this.#deps, await Standing.ofCredential(env, authenticator, credential, circumstances));
+  }
+
+  /** For the HTTP routes: whom a signature of the caller's own stands for. @throws DoError UNAUTHENTICATED, RATE_LIMITED, UNAVAILABLE */
+  static async signed(session: Session, request: Request, body: Uint8Array, service: SignedService): Promise<Session> {
+    const { env, authenticator, circumstances, now } = session.#deps;
+    const key = await signingKeyOf(env, request, body, service, now());
+    return new Session(session.#deps, await Standing.ofSignature(env, authenticator, key, service.scopes, circumstances));
   }
 
   async whoami(): Promise<WhoAmI> {

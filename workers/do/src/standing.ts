@@ -4,7 +4,7 @@ import { configOf } from "../../core-services/auth/config.ts";
 import { realmOf } from "../../core-services/auth/realm.ts";
 import type { ServiceName, WhoAmI } from "../../../sdk/src/types.ts";
 import type { Sponsor } from "../../core-services/shared/background.ts";
-import type { Authenticated, Authenticator, Circumstances } from "./authenticate.ts";
+import type { Authenticated, Authenticator, Circumstances, SigningKey } from "./authenticate.ts";
 import { UNMETERED, type Authority, type Meter } from "./capabilities.ts";
 import { Engine } from "./functions/engine.ts";
 import { policy, whoAmI, within, type Policy } from "./policy.ts";
@@ -62,6 +62,18 @@ export class Standing {
     circumstances: Circumstances,
   ): Promise<Standing> {
     const again = () => authenticator.sponsored(sponsor, circumstances.requestId);
+    return new Standing(env, circumstances, await again(), again);
+  }
+
+  /** Of a key that has signed the request. @throws DoError UNAUTHENTICATED, RATE_LIMITED, UNAVAILABLE */
+  static async ofSignature(
+    env: Cloudflare.Env,
+    authenticator: Authenticator,
+    key: SigningKey,
+    scopes: readonly string[],
+    circumstances: Circumstances,
+  ): Promise<Standing> {
+    const again = () => authenticator.signed(key, scopes, circumstances, 1);
     return new Standing(env, circumstances, await again(), again);
   }
 

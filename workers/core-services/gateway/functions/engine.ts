@@ -70,6 +70,11 @@ export interface Choice {
   readonly key?: string | undefined;
 }
 
+export interface CallChoice extends Choice {
+  /** Less than the function has by itself. */
+  readonly timeoutMs?: number | undefined;
+}
+
 /** How a function is called from where a value is wanted. */
 export type ValueCall =
   | { readonly kind: "invoke"; readonly entrypoint: string; readonly input: unknown }
@@ -81,5 +86,5 @@ export interface FunctionEngine {
   /** Loads it once, within the limits. @throws DoError UNPROCESSABLE saying where and why */
   describe(code: string, map: string, settings: Settings): Promise<EntrypointInfo[]>;
   /** @throws DoError NOT_FOUND; UPSTREAM, TIMEOUT, CANCELLED, UNAVAILABLE for how it ended */
-  call(name: string, call: ValueCall, options: Choice): Promise<unknown>;
+  call(name: string, call: ValueCall, options: CallChoice): Promise<unknown>;
 }

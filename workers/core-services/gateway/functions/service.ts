@@ -48,10 +48,10 @@ export function functionService(deps: FunctionsDeps): Defined {
     setDeployment: (name, shares, { message } = {}) => store.setDeployment(name, shares, caller.id, message, now()),
     listDeployments: async (name) => ({ items: await store.listDeployments(name) }),
     rollback: (name, { to, message } = {}) => store.rollback(name, to, caller.id, message, now()),
-    invoke: (name, input, { entrypoint = "default", version, stickyKey } = {}) =>
-      engine.call(name, { kind: "invoke", entrypoint, input }, { version, key: stickyKey }),
-    call: (name, method, args = [], { entrypoint = "default", version, stickyKey } = {}) =>
-      engine.call(name, { kind: "method", entrypoint, method, args }, { version, key: stickyKey }),
+    invoke: (name, input, { entrypoint = "default", version, stickyKey, timeoutMs } = {}) =>
+      engine.call(name, { kind: "invoke", entrypoint, input }, { version, key: stickyKey, timeoutMs }),
+    call: (name, method, args = [], { entrypoint = "default", version, stickyKey, timeoutMs } = {}) =>
+      engine.call(name, { kind: "method", entrypoint, method, args }, { version, key: stickyKey, timeoutMs }),
     setSecret: (key, value, { function: name = "" } = {}) => store.setSecret(name, key, value, now()),
     listSecrets: async ({ function: name = "" } = {}) => ({ items: await store.listSecrets(name) }),
     deleteSecret: (key, { function: name = "" } = {}) => store.deleteSecret(name, key),

@@ -117,6 +117,7 @@ const CallOptions = z.strictObject({
   entrypoint: z.string().min(1).max(128).optional().meta({ description: "A named export; default `default`" }),
   version: VersionId.optional().meta({ description: "A version of the live deployment, also one of 0 %" }),
   stickyKey: z.string().min(1).max(256).optional().meta({ description: "Equal keys get the same version of a deployment" }),
+  timeoutMs: Count.optional().meta({ description: "Less time than the function has by itself" }),
 });
 
 const page = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), cursor: z.string().optional() });

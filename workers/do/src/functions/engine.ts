@@ -5,7 +5,7 @@ import { configOf } from "../../../core-services/auth/config.ts";
 import type {
   BundleRequest,
   Bundled,
-  Choice,
+  CallChoice,
   EntrypointInfo,
   FunctionEngine,
   Settings,
@@ -92,7 +92,7 @@ export class Engine implements FunctionEngine {
     throw doesNotLoad("it says of itself what is not true", "NO_ENTRYPOINT");
   }
 
-  async call(name: string, call: ValueCall, choice: Choice): Promise<unknown> {
+  async call(name: string, call: ValueCall, { timeoutMs, ...choice }: CallChoice): Promise<unknown> {
     const live = await functionsOf(this.#deps.env, this.#tenant).resolve(name, choice, Math.random());
     const exported = live.entrypoints.find((entrypoint) => entrypoint.name === call.entrypoint);
     if (!exported) {
@@ -113,7 +113,7 @@ export class Engine implements FunctionEngine {
       call: sent,
       body: null,
       props: {},
-      limits: {},
+      limits: timeoutMs === undefined ? {} : { wallMs: timeoutMs },
       via: this.#via,
       label,
       onResponse: () => {},

@@ -1,6 +1,8 @@
 import { Hono } from "hono";
+import { SQS } from "../authenticate-signature.ts";
 import { DoError } from "../errors.ts";
 import { Session } from "../session.ts";
+import { readBytes } from "./body.ts";
 import type { HttpEnv } from "./env.ts";
 import { HttpError, problem } from "./problem.ts";
 import { rateFields } from "./rate.ts";
@@ -12,9 +14,12 @@ import { executions } from "./routes/executions.ts";
 import { fn } from "./routes/fn.ts";
 import { oauth } from "./routes/oauth.ts";
 import { openapi } from "./routes/openapi.ts";
+import { queues } from "./routes/queues.ts";
 import { rest } from "./routes/rest/rest.ts";
 import { rpc } from "./routes/rpc.ts";
 import { wfp } from "./routes/wfp/wfp.ts";
+import { sqsProblem } from "./routes/sqs/errors.ts";
+import { isSqs, sqs, SQS_BODY_BYTES } from "./routes/sqs/sqs.ts";
 import { wellKnown } from "./routes/well-known.ts";
 
 const CLIENT_PATHS: ReadonlySet<string> = new Set(["/token", "/revoke", "/register"]);
@@ -66,6 +71,8 @@ const app = new Hono<HttpEnv>()
   .route("/", rpc)
   .route("/", db)
   .route("/", d1)
+  .route("/", sqs)
+  .route("/", queues)
   .route("/", rest);
 
 /** The methods of each route, for those who ask with another. */
@@ -80,7 +87,7 @@ app.notFound((c) => {
   }
   throw new DoError("NOT_FOUND", "There is no such route; GET / names those there are", { reason: "UNKNOWN_ROUTE" });
 });
-app.onError((error, c) => problem(error, c.env.requestId));
+app.onError((error, c) => (isSqs(c.req.path) ? sqsProblem : problem)(error, c.env.requestId));
 
 /** Answers a request. `session` is whom the binding speaks for; a credential in the request comes first. */
 export async function handle(request: Request, session: Session): Promise<Response> {
@@ -107,11 +114,18 @@ function callerOf(request: Request, session: Session): Session | Promise<Session
   const header = request.headers.get("authorization");
   // A client of OAuth sends its own credentials this way (RFC 6749, section 2.3.1): not those of a caller.
   if (header === null || CLIENT_PATHS.has(new URL(request.url).pathname)) return session;
+  if (header.startsWith("AWS4-") && isSqs(new URL(request.url).pathname)) return signedCaller(request, session);
   const [, credential] = /^Bearer +([\w~+/.=:-]+)$/i.exec(header) ?? [];
   if (credential === undefined) {
     throw new DoError("UNAUTHENTICATED", "The Authorization header must be: Bearer ...", { reason: "BAD_AUTHORIZATION_HEADER" });
   }
   return session.authenticate(credential);
+}
+
+/** What was signed is also the body, which is read here and once more by its route. */
+async function signedCaller(request: Request, session: Session): Promise<Session> {
+  const body = await readBytes(request.clone(), SQS_BODY_BYTES);
+  return Session.signed(session, request, body, SQS);
 }
 
 function methodsByPath(): { method: string; pattern: RegExp }[] {
