@@ -4,7 +4,7 @@ import { packageMethods } from "./schema/packages.ts";
 
 /**
  * The resource of a method's scope says what it is about: `functions/<name>` to look after one, `invoke/<name>` to call
- * it, `secrets/<name>`, `packages`. `gateway:write:invoke/*` is to call functions and nothing else.
+ * it, `secrets/<name>`, `variables/<name>`, `packages`. `gateway:write:invoke/*` is to call functions and nothing else.
  */
 export const gatewayDefinition = defineService({
   name: "gateway",

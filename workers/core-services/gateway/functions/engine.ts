@@ -58,6 +58,8 @@ export interface Live extends Settings {
   readonly entrypoints: readonly EntrypointInfo[];
   readonly isPublic: boolean;
   readonly secrets: Readonly<Record<string, string>>;
+  /** What is set live: the tenant's come before the bindings of the version, and the function's over them. */
+  readonly variables: { readonly ofTenant: Readonly<Record<string, string>>; readonly ofFunction: Readonly<Record<string, string>> };
   /** Somebody watches its calls. */
   readonly isTailed: boolean;
 }
