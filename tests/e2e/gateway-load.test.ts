@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { callAtRandom, switchUnderLoad } from "../support/functions.ts";
+import { callAtRandom, deployAll, switchUnderLoad } from "../support/functions.ts";
 import { testHost, type TestHost } from "../support/host.ts";
 
 let host: TestHost;
@@ -15,5 +15,5 @@ it("switches under load fail nothing and mix nothing", async () => {
 });
 
 it("functions of many tenants answer as themselves", async () => {
-  expect(await callAtRandom(host, 5, 4, { requests: 200, clients: 6 })).toEqual([]);
+  expect(await callAtRandom(await deployAll(host, 5, 4, 6), 4, { requests: 200, clients: 6 })).toEqual([]);
 });

@@ -88,19 +88,24 @@ const owned = (owner: string, tenant: string) => ({
   secrets: { OWNER: `secret-of-${owner}` },
 });
 
-/** Deploys functions for each customer and calls them at random. @returns what was not as it must be */
-export async function callAtRandom(host: TestHost, tenants: number, functions: number, amount: Amount): Promise<string[]> {
+/** Makes customers, each with so many functions. */
+export async function deployAll(host: TestHost, tenants: number, functions: number, clients: number): Promise<Customer[]> {
   const all = await customers(host, tenants);
-  const wrong: string[] = [];
-  await each({ requests: tenants * functions, clients: amount.clients }, async (n) => {
+  await each({ requests: tenants * functions, clients }, async (n) => {
     const { session, tenant } = all[n % tenants] as Customer;
     const name = `f${Math.floor(n / tenants)}`;
     await session.gateway.deploy(name, owned(`${tenant}/${name}`, tenant));
   });
-  let state = 7;
+  return all;
+}
+
+/** Calls functions of customers at random. @returns what was not as it must be */
+export async function callAtRandom(all: readonly Customer[], functions: number, amount: Amount, seed = 7): Promise<string[]> {
+  const wrong: string[] = [];
+  let state = seed;
   const random = (below: number) => (state = (state * 1_103_515_245 + 12_345) % 2_147_483_648) % below;
   await each(amount, async (n) => {
-    const { session, tenant } = all[random(tenants)] as Customer;
+    const { session, tenant } = all[random(all.length)] as Customer;
     const name = `f${random(functions)}`;
     const owner = `${tenant}/${name}`;
     const input = `${owner}#${n}`;

@@ -98,7 +98,7 @@ export interface CallOptions {
   version?: string | undefined;
   /** Equal keys get the same version of a deployment. */
   stickyKey?: string | undefined;
-  /** Less than the function has by itself. */
+  /** Less time than the function has by itself. */
   timeoutMs?: number | undefined;
 }
 
@@ -136,6 +136,10 @@ export interface GatewayFunctions {
   setSecret(key: string, value: string, options?: OfFunction): Promise<{ key: string; updatedAt: string }>;
   listSecrets(options?: OfFunction): Promise<{ items: { key: string; updatedAt: string }[] }>;
   deleteSecret(key: string, options?: OfFunction): Promise<{ deleted: boolean }>;
+  /** A variable that can be read again, of one function, or without it of all of the tenant's. The next call has it. */
+  setVariable(key: string, value: string, options?: OfFunction): Promise<{ key: string; updatedAt: string }>;
+  listVariables(options?: OfFunction): Promise<{ items: { key: string; value: string; updatedAt: string }[] }>;
+  deleteVariable(key: string, options?: OfFunction): Promise<{ deleted: boolean }>;
   createNamespace(name: string): Promise<FunctionNamespace>;
   listNamespaces(): Promise<{ items: FunctionNamespaceCount[] }>;
   /** With all that is in it. */

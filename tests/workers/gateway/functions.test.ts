@@ -17,6 +17,12 @@ describe("the forms of functions", () => {
     expect(await gateway.invoke("echo", undefined)).toBeUndefined();
   });
 
+  it("a call can be given less time", async () => {
+    await gateway.deploy("waits", { code: "export default ({ input }) => new Promise((resolve) => setTimeout(resolve, input, input))" });
+    expect(await gateway.invoke("waits", 1, { timeoutMs: 5_000 })).toBe(1);
+    expect(await refusal(gateway.invoke("waits", 5_000, { timeoutMs: 50 }))).toMatchObject({ code: "TIMEOUT", reason: "FUNCTION_TIMEOUT" });
+  });
+
   it("a Worker gets its input as a request", async () => {
     await gateway.deploy("worker", {
       code: "export default { async fetch(request, env, ctx) { return Response.json({ path: new URL(request.url).pathname, body: await request.json() }, { status: 201 }) } }",

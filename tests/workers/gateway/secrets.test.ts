@@ -38,6 +38,31 @@ describe("secrets", () => {
     expect((await gateway.listSecrets({ function: "d" })).items.map(({ key }) => key)).toEqual(["OTHER", "TOKEN"]);
   });
 
+  it("and variables are replaced without a deployment; these can be read, and are encrypted all the same", async () => {
+    const { gateway, tenant } = gatewayFor();
+    const code = "export default ({ env }) => [env.UNIT, env.LEVEL]";
+    await gateway.deploy("v", { code, bindings: [{ type: "plain_text", name: "UNIT", text: "deployed" }] });
+    await gateway.setVariable("UNIT", "of-the-tenant");
+    await gateway.setVariable("LEVEL", "of-the-tenant");
+    expect(await gateway.invoke("v", null)).toEqual(["deployed", "of-the-tenant"]);
+    await gateway.setVariable("UNIT", "of-the-function", { function: "v" });
+    expect(await gateway.invoke("v", null)).toEqual(["of-the-function", "of-the-tenant"]);
+    expect((await gateway.listVariables({ function: "v" })).items).toMatchObject([{ key: "UNIT", value: "of-the-function" }]);
+    expect((await gateway.listSecrets({ function: "v" })).items).toEqual([]);
+    const stored = await runInDurableObject(env.FUNCTIONS.getByName(tenant), (_, { storage }) =>
+      storage.sql
+        .exec<{ sealed: ArrayBuffer }>("SELECT sealed FROM variables")
+        .toArray()
+        .map((row) => new TextDecoder("latin1").decode(row.sealed)),
+    );
+    expect(stored.join("")).not.toContain("of-the");
+    expect(await gateway.deleteVariable("UNIT", { function: "v" })).toEqual({ deleted: true });
+    expect(await gateway.invoke("v", null)).toEqual(["deployed", "of-the-tenant"]);
+    expect(await refusal(gateway.setVariable("UNIT", "x", { function: "gone" }))).toMatchObject({ code: "NOT_FOUND" });
+    const { gateway: other } = gatewayFor();
+    expect((await other.listVariables()).items).toEqual([]);
+  });
+
   it("are in no answer, log, error, execution or table", async () => {
     const { gateway, binding, tenant } = gatewayFor();
     const secret = 'hunter2-"quoted"-and-long';
@@ -97,7 +122,7 @@ describe("secrets", () => {
   it("a scope to call gives no way to secrets, nor one for a function's to another's", async () => {
     const { gateway, tenant } = gatewayFor();
     await gateway.deploy("mine", { code: READS });
-    await functionsOf(env, tenant).setSecret("mine", "TOKEN", "x", Date.now());
+    await functionsOf(env, tenant).setSecret("secrets", "mine", "TOKEN", "x", Date.now());
     const { binding } = gatewayFor("internal", tenant);
     const answer = await binding.execute({ code: `return env.DO.gateway.listSecrets({ function: "gone" }).catch((e) => e.reason)` });
     expect(answer.result).toBe("NO_SUCH_FUNCTION");

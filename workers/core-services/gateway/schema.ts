@@ -6,7 +6,7 @@ import { routeMethods } from "./schema/routes.ts";
 
 /**
  * The resource of a method's scope says what it is about: `functions/<name>` to look after one, `invoke/<name>` to call
- * it, `secrets/<name>`, `packages`, `routes/<name>`, `egress`. `gateway:write:invoke/*` is to call functions and nothing else.
+ * it, `secrets/<name>`, `variables/<name>`, `packages`, `routes/<name>`, `egress`. `gateway:write:invoke/*` is to call functions and nothing else.
  */
 export const gatewayDefinition = defineService({
   name: "gateway",

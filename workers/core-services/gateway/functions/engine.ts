@@ -61,6 +61,8 @@ export interface Live extends Settings {
   readonly entrypoints: readonly EntrypointInfo[];
   readonly isPublic: boolean;
   readonly secrets: Readonly<Record<string, string>>;
+  /** What is set live: the tenant's come before the bindings of the version, and the function's over them. */
+  readonly variables: { readonly ofTenant: Readonly<Record<string, string>>; readonly ofFunction: Readonly<Record<string, string>> };
   /** Somebody watches its calls. */
   readonly isTailed: boolean;
 }
@@ -71,6 +73,11 @@ export interface Choice {
   readonly version?: string | undefined;
   /** Equal keys get the same version for as long as the deployment stands. */
   readonly key?: string | undefined;
+}
+
+export interface CallChoice extends Choice {
+  /** Less than the function has by itself. */
+  readonly timeoutMs?: number | undefined;
 }
 
 /** How a function is called from where a value is wanted. */
@@ -84,5 +91,5 @@ export interface FunctionEngine {
   /** Loads it once, within the limits. @throws DoError UNPROCESSABLE saying where and why */
   describe(code: string, map: string, settings: Settings): Promise<EntrypointInfo[]>;
   /** @throws DoError NOT_FOUND; UPSTREAM, TIMEOUT, CANCELLED, UNAVAILABLE for how it ended */
-  call(name: string, call: ValueCall, options: Choice & { readonly timeoutMs?: number | undefined }): Promise<unknown>;
+  call(name: string, call: ValueCall, options: CallChoice): Promise<unknown>;
 }

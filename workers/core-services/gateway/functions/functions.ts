@@ -8,7 +8,7 @@ import { Texts } from "../../shared/texts.ts";
 import { FUNCTION_LIMITS } from "../limits.ts";
 import { choose, type Share } from "./choose.ts";
 import type { Choice, EntrypointInfo, Live, Settings } from "./engine.ts";
-import { Secrets, type SecretInfo } from "./secrets.ts";
+import { Secrets, type SecretInfo, type SecretKind } from "./secrets.ts";
 import { CREATE_TABLES, type Deployment, type FunctionRow, type NewVersion, type VersionRow } from "./tables.ts";
 import { Tails, type TailEvent } from "./tails.ts";
 import { vaultOf } from "./vault.ts";
@@ -55,6 +55,7 @@ export class Functions extends DurableObject {
   readonly #sql: SqlStorage;
   readonly #texts: Texts;
   readonly #secrets: Secrets;
+  readonly #variables: Secrets;
   readonly #tails = new Tails();
   /** What calls ask for, until something changes. */
   readonly #live = new Map<string, Promise<Live>>();
@@ -66,7 +67,9 @@ export class Functions extends DurableObject {
     this.#sql = ctx.storage.sql;
     this.#sql.exec(CREATE_TABLES);
     this.#texts = new Texts(this.#sql);
-    this.#secrets = new Secrets(this.#sql, () => vaultOf(env.DO_SECRETS_KEY, name), name);
+    const vault = () => vaultOf(env.DO_SECRETS_KEY, name);
+    this.#secrets = new Secrets("secrets", this.#sql, vault, name);
+    this.#variables = new Secrets("variables", this.#sql, vault, name);
   }
 
   /** What a call of the function needs now. @throws DoError NOT_FOUND */
@@ -100,6 +103,7 @@ export class Functions extends DurableObject {
       entrypoints: JSON.parse(row.entrypoints) as EntrypointInfo[],
       isPublic: this.#row(name).is_public === 1,
       secrets: await this.#secrets.of(name),
+      variables: { ofTenant: await this.#variables.own(""), ofFunction: await this.#variables.own(name) },
       isTailed: false,
     };
   }
@@ -245,20 +249,29 @@ export class Functions extends DurableObject {
     });
   }
 
-  async setSecret(name: string, key: string, value: string, nowMs: number): Promise<SecretInfo> {
+  async setSecret(kind: SecretKind, name: string, key: string, value: string, nowMs: number): Promise<SecretInfo> {
     if (name !== "") this.#row(name);
-    const sealed = await this.#secrets.seal(name, { [key]: value });
+    const kept = this.#kept(kind);
+    const sealed = await kept.seal(name, { [key]: value });
     return this.#change(() => {
-      this.#secrets.put(name, sealed, nowMs);
+      kept.put(name, sealed, nowMs);
       return { key, updatedAt: new Date(nowMs).toISOString() };
     });
   }
-  listSecrets(name: string): SecretInfo[] {
+  listSecrets(kind: SecretKind, name: string): SecretInfo[] {
     if (name !== "") this.#row(name);
-    return this.#secrets.list(name);
+    return this.#kept(kind).list(name);
   }
-  deleteSecret(name: string, key: string): { deleted: boolean } {
-    return this.#change(() => ({ deleted: this.#secrets.delete(name, key) }));
+  deleteSecret(kind: SecretKind, name: string, key: string): { deleted: boolean } {
+    return this.#change(() => ({ deleted: this.#kept(kind).delete(name, key) }));
+  }
+  /** Variables with their values. */
+  async listVariables(name: string): Promise<(SecretInfo & { value: string })[]> {
+    const values = await this.#variables.own(name);
+    return this.listSecrets("variables", name).map((info) => ({ ...info, value: values[info.key] ?? "" }));
+  }
+  #kept(kind: SecretKind): Secrets {
+    return kind === "secrets" ? this.#secrets : this.#variables;
   }
 
   createNamespace(name: string, nowMs: number): { name: string; id: string; createdAt: string } {
@@ -399,7 +412,8 @@ export class Functions extends DurableObject {
 
   #delete(name: string): boolean {
     const { rowsWritten } = this.#sql.exec("DELETE FROM functions WHERE name = ?", name);
-    for (const table of ["versions", "deployments", "secrets"]) this.#sql.exec(`DELETE FROM ${table} WHERE function = ?`, name);
+    for (const table of ["versions", "deployments", "secrets", "variables"])
+      this.#sql.exec(`DELETE FROM ${table} WHERE function = ?`, name);
     this.#dropTexts();
     return rowsWritten > 0;
   }

@@ -1,6 +1,6 @@
 import { DoError } from "../../../../sdk/src/errors.ts";
 import { FUNCTION_LIMITS } from "../limits.ts";
-import type { Vault } from "./vault.ts";
+import type { SecretPlace, Vault } from "./vault.ts";
 
 export interface SecretInfo {
   key: string;
@@ -9,13 +9,18 @@ export interface SecretInfo {
 
 type Row = { key: string; sealed: ArrayBuffer; updated_ms: number };
 
-/** Of a tenant and of each of its functions. Only calls get them back in the clear; what is listed is their names. */
+/** What is encrypted on the disk, each in a table of its own: secrets, and variables, which can be read again. */
+export type SecretKind = "secrets" | "variables";
+
+/** Of a tenant and of each of its functions. Of secrets only calls get the values back; what is listed is their names. */
 export class Secrets {
+  readonly #kind: SecretKind;
   readonly #sql: SqlStorage;
   readonly #vault: () => Vault;
   readonly #tenant: string;
 
-  constructor(sql: SqlStorage, vault: () => Vault, tenant: string) {
+  constructor(kind: SecretKind, sql: SqlStorage, vault: () => Vault, tenant: string) {
+    this.#kind = kind;
     this.#sql = sql;
     this.#vault = vault;
     this.#tenant = tenant;
@@ -23,13 +28,15 @@ export class Secrets {
 
   /** What the code of a function gets: the tenant's, and over them its own. */
   async of(name: string): Promise<Record<string, string>> {
-    const rows = [...this.#rows("").map((row) => ({ of: "", row })), ...this.#rows(name).map((row) => ({ of: name, row }))];
+    return { ...(await this.own("")), ...(await this.own(name)) };
+  }
+
+  /** Those of the function alone; with an empty name, of the tenant. */
+  async own(name: string): Promise<Record<string, string>> {
+    const rows = this.#rows(name);
     if (rows.length === 0) return {};
     const vault = this.#vault();
-    const opened = rows.map(async ({ of, row }) => {
-      const place = { tenant: this.#tenant, name: of, key: row.key };
-      return [row.key, await vault.open(new Uint8Array(row.sealed), place)] as const;
-    });
+    const opened = rows.map(async ({ key, sealed }) => [key, await vault.open(new Uint8Array(sealed), this.#place(name, key))] as const);
     return Object.fromEntries(await Promise.all(opened));
   }
 
@@ -39,18 +46,15 @@ export class Secrets {
     if (entries.length === 0) return [];
     const vault = this.#vault();
     return Promise.all(
-      entries.map(async ([key, value]): Promise<[string, Uint8Array]> => [
-        key,
-        await vault.seal(value, { tenant: this.#tenant, name, key }),
-      ]),
+      entries.map(async ([key, value]): Promise<[string, Uint8Array]> => [key, await vault.seal(value, this.#place(name, key))]),
     );
   }
 
   put(name: string, sealed: readonly (readonly [key: string, sealed: Uint8Array])[], nowMs: number): void {
-    for (const [key, bytes] of sealed) this.#sql.exec("INSERT OR REPLACE INTO secrets VALUES (?, ?, ?, ?)", name, key, bytes, nowMs);
+    for (const [key, bytes] of sealed) this.#sql.exec(`INSERT OR REPLACE INTO ${this.#kind} VALUES (?, ?, ?, ?)`, name, key, bytes, nowMs);
     if (this.#rows(name).length <= FUNCTION_LIMITS.secrets) return;
-    throw new DoError("LIMIT_EXCEEDED", `Cannot keep the secret: there are at most ${FUNCTION_LIMITS.secrets}`, {
-      reason: "TOO_MANY_SECRETS",
+    throw new DoError("LIMIT_EXCEEDED", `Cannot keep it: there are at most ${FUNCTION_LIMITS.secrets} ${this.#kind}`, {
+      reason: `TOO_MANY_${this.#kind.toUpperCase()}`,
       retryable: false,
     });
   }
@@ -60,10 +64,15 @@ export class Secrets {
   }
 
   delete(name: string, key: string): boolean {
-    return this.#sql.exec("DELETE FROM secrets WHERE function = ? AND key = ?", name, key).rowsWritten > 0;
+    return this.#sql.exec(`DELETE FROM ${this.#kind} WHERE function = ? AND key = ?`, name, key).rowsWritten > 0;
+  }
+
+  /** A variable's row opens as no secret. */
+  #place(name: string, key: string): SecretPlace {
+    return { tenant: this.#tenant, name: this.#kind === "secrets" ? name : `variables:${name}`, key };
   }
 
   #rows(name: string): Row[] {
-    return this.#sql.exec<Row>("SELECT key, sealed, updated_ms FROM secrets WHERE function = ? ORDER BY key", name).toArray();
+    return this.#sql.exec<Row>(`SELECT key, sealed, updated_ms FROM ${this.#kind} WHERE function = ? ORDER BY key`, name).toArray();
   }
 }

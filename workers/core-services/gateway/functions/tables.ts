@@ -19,6 +19,9 @@ export const CREATE_TABLES = `
   CREATE TABLE IF NOT EXISTS secrets (
     function TEXT NOT NULL, key TEXT NOT NULL, sealed BLOB NOT NULL, updated_ms INTEGER NOT NULL, PRIMARY KEY (function, key)
   ) STRICT;
+  CREATE TABLE IF NOT EXISTS variables (
+    function TEXT NOT NULL, key TEXT NOT NULL, sealed BLOB NOT NULL, updated_ms INTEGER NOT NULL, PRIMARY KEY (function, key)
+  ) STRICT;
   CREATE TABLE IF NOT EXISTS namespaces (name TEXT PRIMARY KEY, id TEXT NOT NULL, created_ms INTEGER NOT NULL) STRICT;
 `;
 

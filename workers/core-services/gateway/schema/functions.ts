@@ -121,13 +121,14 @@ const Namespace = z.object({ name: z.string(), id: z.string(), createdAt: Time }
 const CallOptions = z.strictObject({
   entrypoint: z.string().min(1).max(128).optional().meta({ description: "A named export; default `default`" }),
   version: VersionId.optional().meta({ description: "A version of the live deployment, also one of 0 %" }),
-  timeoutMs: z.int().min(1).max(600_000).optional().meta({ description: "Less than the function has by itself" }),
   stickyKey: z.string().min(1).max(256).optional().meta({ description: "Equal keys get the same version of a deployment" }),
+  timeoutMs: Count.optional().meta({ description: "Less time than the function has by itself" }),
 });
 
 const page = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), cursor: z.string().optional() });
 const ofFunction = ([name]: readonly unknown[]) => `functions/${String(name)}`;
 const toInvoke = ([name]: readonly unknown[]) => `invoke/${String(name)}`;
+const ofVariables = (name = "") => `variables/${name}`;
 const ofSecrets = (name = "") => `secrets/${name}`;
 /** A scope for the functions of a namespace is one for its beginning. */
 const inNamespace = (namespace: string | undefined) => `functions/${namespace === undefined ? "" : `${namespace}/`}`;
@@ -285,6 +286,34 @@ export const functionMethods = {
     ],
     result: z.object({ deleted: z.boolean() }),
     resource: ([, options]) => ofSecrets((options as { function?: string } | undefined)?.function),
+  }),
+  setVariable: defineMethod({
+    summary: "Sets a variable of a function, or of all of the tenant's; the next call has it",
+    access: "write",
+    params: [
+      ["key", BindingName],
+      ["value", SecretValue],
+      ["options", z.strictObject({ function: FunctionName.optional() }).optional()],
+    ],
+    result: z.object({ key: z.string(), updatedAt: Time }),
+    resource: ([, , options]) => ofVariables((options as { function?: string } | undefined)?.function),
+  }),
+  listVariables: defineMethod({
+    summary: "The variables with their values",
+    access: "read",
+    params: [["options", z.strictObject({ function: FunctionName.optional() }).optional()]],
+    result: z.object({ items: z.array(z.object({ key: z.string(), value: z.string(), updatedAt: Time })) }),
+    resource: ([options]) => ofVariables((options as { function?: string } | undefined)?.function),
+  }),
+  deleteVariable: defineMethod({
+    summary: "Deletes a variable",
+    access: "write",
+    params: [
+      ["key", BindingName],
+      ["options", z.strictObject({ function: FunctionName.optional() }).optional()],
+    ],
+    result: z.object({ deleted: z.boolean() }),
+    resource: ([, options]) => ofVariables((options as { function?: string } | undefined)?.function),
   }),
   createNamespace: defineMethod({
     summary: "Makes a namespace; a function that is deployed to one makes it, too",

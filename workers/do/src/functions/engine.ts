@@ -5,7 +5,7 @@ import { configOf } from "../../../core-services/auth/config.ts";
 import type {
   BundleRequest,
   Bundled,
-  Choice,
+  CallChoice,
   EntrypointInfo,
   FunctionEngine,
   Settings,
@@ -94,11 +94,7 @@ export class Engine implements FunctionEngine {
     throw doesNotLoad("it says of itself what is not true", "NO_ENTRYPOINT");
   }
 
-  async call(
-    name: string,
-    call: ValueCall,
-    { timeoutMs, ...choice }: Choice & { readonly timeoutMs?: number | undefined },
-  ): Promise<unknown> {
+  async call(name: string, call: ValueCall, { timeoutMs, ...choice }: CallChoice): Promise<unknown> {
     const live = await functionsOf(this.#deps.env, this.#tenant).resolve(name, choice, Math.random());
     const exported = live.entrypoints.find((entrypoint) => entrypoint.name === call.entrypoint);
     if (!exported) {

@@ -231,12 +231,12 @@ function attemptOf(deps: ExecuteDeps, call: FunctionRun, { authority, limits, wa
   };
 }
 
-function envOf({ bindings, secrets }: Live): Record<string, unknown> {
+function envOf({ bindings, secrets, variables: { ofTenant, ofFunction } }: Live): Record<string, unknown> {
   const variables = bindings.flatMap((binding): [string, unknown][] => {
     if (binding.type === "plain_text") return [[binding.name, binding.text]];
     return binding.type === "json" ? [[binding.name, binding.json]] : [];
   });
-  return { ...Object.fromEntries(variables), ...secrets };
+  return { ...ofTenant, ...Object.fromEntries(variables), ...ofFunction, ...secrets };
 }
 
 function withoutSecrets(report: Report, redactor: Redactor): Report {
