@@ -75,11 +75,15 @@ export function parseArguments(service: ServiceName, name: string, method: Metho
   });
 }
 
-/** Of a value that is none of several: what is wrong with the one that it comes nearest to, which is told the deepest. */
+/**
+ * Of a value that is none of several: what is wrong with the one that it comes nearest to, which is told the deepest.
+ * A form with members that are unknown to it is not near.
+ */
 function mostTelling(issue: z.core.$ZodIssue): z.core.$ZodIssue {
   if (issue.code === "invalid_key") return { ...(issue.issues[0] ?? issue), path: issue.path };
   if (issue.code !== "invalid_union") return issue;
-  const inner = issue.errors.flat().map((error) => mostTelling({ ...error, path: [...issue.path, ...error.path] }));
+  const near = issue.errors.filter((form) => !form.some(({ code, path }) => code === "unrecognized_keys" && path.length === 0));
+  const inner = near.flat().map((error) => mostTelling({ ...error, path: [...issue.path, ...error.path] }));
   return inner.reduce<z.core.$ZodIssue>((best, error) => (error.path.length > best.path.length ? error : best), issue);
 }
 
