@@ -16,6 +16,8 @@ interface Entry {
 
 const CORPUS = join(import.meta.dirname, "../../../shared/corpora/humaneval-js.jsonl");
 const PROCESSES = 2;
+/** Each is two processes: all of them only in the long run. humaneval.test.ts sends all of them over HTTP. */
+const STEP = process.env["SOAK"] ? 1 : 4;
 
 let host: TestHost;
 let dir: string;
@@ -29,14 +31,15 @@ afterAll(async () => {
 });
 
 // Beside the checkout, not in it.
-it.skipIf(!existsSync(CORPUS))("every program of the corpus gives ok and exactly what it must", { timeout: 180_000 }, async () => {
+it.skipIf(!existsSync(CORPUS))("the programs of the corpus give ok and exactly what it must", { timeout: 180_000 }, async () => {
   const entries = readFileSync(CORPUS, "utf8")
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line) as Entry);
   expect(entries).toHaveLength(158);
-  const wanted = entries.map(({ id, expect: result }) => ({ id, code: 0, outcome: "ok", result }));
-  expect(await inParallel(entries, run)).toEqual(wanted);
+  const chosen = entries.filter((_, i) => i % STEP === 0);
+  const wanted = chosen.map(({ id, expect: result }) => ({ id, code: 0, outcome: "ok", result }));
+  expect(await inParallel(chosen, run)).toEqual(wanted);
 });
 
 async function run({ id, lang, code }: Entry): Promise<object> {

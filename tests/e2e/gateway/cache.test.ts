@@ -59,7 +59,8 @@ describe("an answer that may be kept", () => {
     expect(await ask(path)).toMatchObject({ body: "1", cache: "do; fwd=uri-miss; stored" });
     expect(await ask(path)).toMatchObject({
       body: "1",
-      cache: expect.stringMatching(/^do; hit; ttl=(59|60)$/) as string,
+      // Its date has whole seconds, so that it may look a second older than it is.
+      cache: expect.stringMatching(/^do; hit; ttl=(58|59|60)$/) as string,
       age: expect.stringMatching(/^\d$/) as string,
     });
     expect(await ask(path, {}, "HEAD")).toMatchObject({ status: 200, body: "" });
