@@ -74,14 +74,18 @@ async function parseGranted(env: Cloudflare.Env, caller: Caller, sent: unknown):
 
 /** Runs a job, unless its answer is known by key. */
 async function admit(deps: ExecuteDeps, caller: Caller, job: Job, observer: Observer, parent: Parent | undefined): Promise<string> {
-  const id = newId("exec", deps.now());
-  const entry = beginEntry(id, job, caller, parent, deps.now());
+  const startedMs = deps.now();
+  const id = newId("exec", startedMs);
   const run = new Run(
     { job, tier: caller.policy.tier, now: deps.now, onLog: (log) => observer.log(log), beforeCall: () => recording.begin() },
     parent?.run.budget,
   );
-  const recording = new Recording(deps.env.EXECUTIONS.getByName(caller.principal.tenant), entry, new Control(run));
-  const isKeyed = entry.once !== undefined || entry.cache !== undefined;
+  const recording = new Recording(
+    deps.env.EXECUTIONS.getByName(caller.principal.tenant),
+    () => beginEntry(id, job, caller, parent, startedMs),
+    () => new Control(run),
+  );
+  const isKeyed = job.idempotencyKey !== undefined || job.cache !== undefined;
   const isNamed = isKeyed || observer.sharesId || hasFailed(caller.principal.tenant);
   if (isNamed) {
     const admission = await recording.begin();
@@ -91,37 +95,38 @@ async function admit(deps: ExecuteDeps, caller: Caller, job: Job, observer: Obse
   const enter = () =>
     deps.executor.enter({ executionId: id, tenant: caller.principal.tenant, depth: parent ? parent.depth + 1 : 0, limits: job.limits });
   const entering = enter().catch(async (error: unknown) => {
-    if (isNamed) await recording.withdraw();
+    if (isNamed) await recording.withdraw(id);
     throw error;
   });
   // What is on record goes on when its caller goes away: else its key would stand for a run that never was.
   if (isNamed) deps.waitUntil(entering.catch(() => undefined));
+  // While the place is waited for, which is the work of another process.
+  const self: Parent = { id, depth: parent ? parent.depth + 1 : 0, run, functions: parent?.functions ?? [] };
+  const prepared = prepare(deps, caller, job, self);
   const place = await entering;
   // What cannot be recorded does not go on.
   if (!isNamed) recording.beginLater(() => run.stop("cancelled"));
   run.start();
   observer.started(id);
   parent?.run.adopt(run);
-  const self: Parent = { id, depth: parent ? parent.depth + 1 : 0, run, functions: parent?.functions ?? [] };
-  const work = runAndRecord({ ...deps, place, enter }, caller, job, self, recording, isKeyed);
+  const work = runAndRecord({ ...deps, ...prepared, place, enter }, caller, job, self, recording, isKeyed);
   deps.waitUntil(work.catch(() => undefined));
   return work;
 }
 
-interface Places {
+interface Prepared {
+  readonly attempt: ReturnType<typeof programAttempt>;
+  readonly network: ExecutionNetwork;
+}
+
+interface Ready extends Prepared {
   readonly place: Place;
   readonly enter: () => Promise<Place>;
 }
 
-async function runAndRecord(
-  deps: ExecuteDeps & Places,
-  caller: Caller,
-  job: Job,
-  self: Parent,
-  recording: Recording,
-  keepAnswer: boolean,
-): Promise<string> {
-  const { id, run } = self;
+/** All that the code will have. */
+function prepare(deps: ExecuteDeps, caller: Caller, job: Job, self: Parent): Prepared {
+  const { run } = self;
   const via = { ...caller.via, isGuest: true };
   const functions = new Engine(deps, caller.principal.tenant, via, self);
   const authority = { ...caller, services: job.services, meter: run.meter, via, functions };
@@ -133,7 +138,19 @@ async function runAndRecord(
     elapsedMs: () => run.elapsedMs(),
     leftMs: () => run.budget.deadlineMs - deps.now(),
   });
-  const { conclusion, ...ran } = await run.execute(deps.place, deps.enter, programAttempt(job, surface, network));
+  return { attempt: programAttempt(job, surface, network), network };
+}
+
+async function runAndRecord(
+  deps: ExecuteDeps & Ready,
+  caller: Caller,
+  job: Job,
+  { id, run }: Parent,
+  recording: Recording,
+  keepAnswer: boolean,
+): Promise<string> {
+  const { place, enter, attempt, network } = deps;
+  const { conclusion, ...ran } = await run.execute(place, enter, attempt);
   network.close();
   const requests = job.captureFetch ? network.requests : undefined;
   const record = requests && network.truncated ? { ...ran, truncated: [...ran.truncated, "requests"] } : ran;

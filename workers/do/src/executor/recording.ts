@@ -7,25 +7,26 @@ const BEGIN_AFTER_MS = 20;
 /**
  * Writes one execution into its tenant's store. Its start is written before anything that could be missed without it:
  * an effect, an id that a caller holds, an answer that a key may have. A short run without any is written whole, once,
- * and after its answer: a write waits for the disk, which is a tenth of such a run.
+ * and after its answer: a write waits for the disk, which is a tenth of such a run. What is written, with its hashes, is
+ * made when it is.
  */
 export class Recording {
   readonly #store: DurableObjectStub<Executions>;
-  readonly #entry: BeginEntry;
-  readonly #control: RunControl & Rpc.RpcTargetBranded;
+  readonly #makeEntry: () => BeginEntry;
+  readonly #makeControl: () => RunControl & Rpc.RpcTargetBranded;
   #timer: ReturnType<typeof setTimeout> | null = null;
   #begun: Promise<Admission> | undefined;
 
-  constructor(store: DurableObjectStub<Executions>, entry: BeginEntry, control: RunControl & Rpc.RpcTargetBranded) {
+  constructor(store: DurableObjectStub<Executions>, makeEntry: () => BeginEntry, makeControl: () => RunControl & Rpc.RpcTargetBranded) {
     this.#store = store;
-    this.#entry = entry;
-    this.#control = control;
+    this.#makeEntry = makeEntry;
+    this.#makeControl = makeControl;
   }
 
   /** Once, however often it is asked. */
   begin(): Promise<Admission> {
     clearTimeout(this.#timer);
-    return (this.#begun ??= this.#store.begin(this.#entry, this.#control));
+    return (this.#begun ??= this.#store.begin(this.#makeEntry(), this.#makeControl()));
   }
 
   /** When it turns out to take its time. */
@@ -34,10 +35,10 @@ export class Recording {
   }
 
   /** What has begun did not run: as if it had not been asked for. */
-  async withdraw(): Promise<void> {
+  async withdraw(id: string): Promise<void> {
     if (!this.#begun) return;
     await this.#begun;
-    await this.#store.withdraw(this.#entry.id);
+    await this.#store.withdraw(id);
   }
 
   /** Whether its start is on record, or is being written. */
@@ -47,7 +48,7 @@ export class Recording {
 
   async finish(entry: FinishEntry): Promise<void> {
     clearTimeout(this.#timer);
-    if (!this.#begun) return this.#store.record(this.#entry, entry);
+    if (!this.#begun) return this.#store.record(this.#makeEntry(), entry);
     await this.#begun;
     return this.#store.finish(entry);
   }

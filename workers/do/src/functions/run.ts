@@ -125,10 +125,11 @@ async function runWithin(deps: ExecuteDeps, call: FunctionRun, policy: Policy, p
     { job: { limits }, tier: policy.tier, now, onLog: () => {}, beforeCall: () => recording.begin() },
     parent?.run.budget,
   );
+  const startedMs = now();
   const recording = new Recording(
     env.EXECUTIONS.getByName(tenant),
-    beginEntry(id, call, principal, parent, now(), limits),
-    new Control(run),
+    () => beginEntry(id, call, principal, parent, startedMs, limits),
+    () => new Control(run),
   );
   if (hasFailed(tenant)) {
     await recording.begin();
