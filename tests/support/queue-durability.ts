@@ -107,7 +107,7 @@ async function setUp(queue: QueueService): Promise<void> {
   await queue.create("pushed", { maxRetries: null, visibilityTimeoutSeconds: LEASE_SECONDS });
   // One act for each message, however often it comes.
   const code = `for (const { body } of input.messages) await db.upsert("pushed", body.key, {})`;
-  await queue.subscribe("pushed", { code, timeoutMs: 1_000 }, { batchSize: 10, batchWaitMs: 5 });
+  await queue.subscribe("pushed", { code }, { batchSize: 10, batchWaitMs: 5 });
 }
 
 /** Until the server is gone. */
@@ -158,7 +158,7 @@ async function drain(queue: QueueService, witness: Witness, name: string): Promi
   }
 }
 
-/** The lease of a pushed batch outlives its run: what was in hand at the last kill is waited for. */
+/** What was in hand at the last kill comes when its lease is over. */
 async function untilPushed({ queue, db }: ReturnType<typeof connect>, atLeast: number): Promise<Set<string>> {
   for (;;) {
     const { ready, delayed, inFlight } = await queue.stats("pushed");

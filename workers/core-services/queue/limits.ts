@@ -36,9 +36,11 @@ export const CONSUMER_LIMITS = {
   batchWaitMs: 60_000,
   concurrency: 20,
   codeCharacters: 262_144,
-  /** What a lease of a batch has beyond the time of its run: a place to run is waited for, too. */
-  leaseMarginMs: 12_000,
-  /** The time of a run whose consumer says none: no tier has more. */
+  /** The lease of a batch that is in a consumer's hands: what was in hand when the process was killed comes again this soon. */
+  leaseMs: 12_000,
+  /** How often that lease is renewed. */
+  beatMs: 4_000,
+  /** No tier lets a run have more. */
   runMs: 120_000,
   /** Of a consumer whose batches fail one after the other. */
   mostPauseMs: 300_000,

@@ -29,6 +29,7 @@ interface Health {
 interface Taken {
   readonly delivered: readonly Delivered[];
   readonly consumer: Consumer;
+  readonly leaseMs: number;
 }
 
 const A_MOMENT_MS = 1_000;
@@ -114,21 +115,29 @@ export class Pump {
     if (ready.length === 0) return changeMs;
     const fullMs = Math.min(...ready.map(({ visible_ms }) => visible_ms)) + consumer.batchWaitMs;
     if (ready.length < consumer.batchSize && fullMs > nowMs) return Math.min(fullMs, changeMs ?? fullMs);
-    const leaseMs = Math.max(leaseMsOf(consumer), queue.config.visibilityTimeoutSeconds * 1_000);
+    const leaseMs = Math.max(CONSUMER_LIMITS.leaseMs, queue.config.visibilityTimeoutSeconds * 1_000);
     const delivered = delivery.receive(queue, consumer.batchSize, leaseMs, nowMs, CONSUMER_LIMITS.batchBytes);
-    return delivered.length > 0 ? { delivered, consumer } : changeMs;
+    return delivered.length > 0 ? { delivered, consumer, leaseMs } : changeMs;
   }
 
-  async #deliver(queue: QueueRecord, { delivered, consumer }: Taken): Promise<void> {
+  async #deliver(queue: QueueRecord, { delivered, consumer, leaseMs }: Taken): Promise<void> {
     const batch = { queue: queue.name, messages: delivered.map(batchMessage) };
+    const beating = setInterval(() => this.#extend(queue, delivered, leaseMs), CONSUMER_LIMITS.beatMs);
     try {
       const verdict = await deliver(consumer.target, this.#deps.background(consumer, queue.name), batch);
       this.#settle(queue, delivered, verdict);
       this.#health.delete(queue.id);
     } catch (error) {
       this.#failed(queue, consumer, delivered, error);
+    } finally {
+      clearInterval(beating);
     }
     this.#deps.changed(queue.name);
+  }
+
+  /** While this process lives and its consumer works, nobody else gets the batch. */
+  #extend(queue: QueueRecord, delivered: readonly Delivered[], leaseMs: number): void {
+    this.#write(queue, (current, nowMs) => void this.#deps.engine.delivery.extend(current, receiptsOf(delivered), leaseMs, nowMs));
   }
 
   #settle(queue: QueueRecord, delivered: readonly Delivered[], { retry }: Verdict): void {
@@ -190,11 +199,6 @@ export class Pump {
 
 function receiptsOf(delivered: readonly Delivered[]): string[] {
   return delivered.map(({ receipt }) => receipt);
-}
-
-function leaseMsOf({ target }: Consumer): number {
-  const timeoutMs = "timeoutMs" in target && target.timeoutMs !== undefined ? target.timeoutMs : CONSUMER_LIMITS.runMs;
-  return timeoutMs + CONSUMER_LIMITS.leaseMarginMs;
 }
 
 /** base × factor^(attempts - 1), at most max. */
