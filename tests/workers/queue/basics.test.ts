@@ -322,6 +322,19 @@ describe("what fails too often", () => {
     expect((await queue.receive("q")).messages).toMatchObject([{ body: "given back", attempts: 1 }]);
   });
 
+  it("is redriven oldest first, however it is named", async () => {
+    const { queue } = queueOf();
+    await queue.create("q", { maxRetries: 0 });
+    await queue.create("other");
+    const [older, newer] = [(await queue.send("q", 1)).id, (await queue.send("q", 2)).id];
+    await queue.retry(
+      "q",
+      (await queue.receive("q")).messages.map(({ receipt }) => receipt),
+    );
+    expect(await queue.redrive("q", { ids: [newer, older], max: 1, to: "other" })).toEqual({ moved: 1 });
+    expect((await queue.receive("other")).messages.map(({ id }) => id)).toEqual([older]);
+  });
+
   it("goes to the dead letter queue, which is a queue, and comes back from it", async () => {
     const { queue, clock } = queueOf();
     await queue.create("dead", { retentionSeconds: 1_000 });

@@ -60,11 +60,12 @@ export class DeadLetters {
     this.#core.note(to, "redriven", [{ id: row.id, detail: from.name }]);
   }
 
+  /** In the order in which they were sent, as all dead letters. */
   #named(queue: QueueRecord, ids: readonly string[], nowMs: number): Letter[] {
     const grave = this.#core.graveOf(queue);
     this.#core.settle(queue, nowMs);
     if (grave) this.#core.settle(grave, nowMs);
-    return [...new Set(ids)].flatMap((id) => {
+    const letters = [...new Set(ids)].flatMap((id) => {
       const seq = seqOf(id);
       const places = seq === undefined ? [] : grave && grave.id !== queue.id ? [queue, grave] : [queue];
       for (const place of places) {
@@ -74,5 +75,6 @@ export class DeadLetters {
       }
       return [];
     });
+    return letters.toSorted((a, b) => a.row.seq - b.row.seq);
   }
 }
