@@ -9,8 +9,8 @@ beforeAll(async () => {
 });
 afterAll(() => tenants.host.stop());
 
-/** What the other tenant's stream may be slower by. The goal is 100, which the long run asks for; single rounds on two cores were seen up to 175 slower. */
-const MOST_SLOWER_MS = 250;
+/** What the other tenant's stream may be slower by. */
+const MOST_SLOWER_MS = 100;
 const COUNT = PROGRAMS.length + SQL_PROGRAMS.length;
 
 function execute(key: string, request: object): Promise<EncodedAnswer> {
