@@ -22,11 +22,13 @@ const NOWHERE = { address: undefined, origin: undefined, resourcePath: "", ...BY
 export default class Do extends WorkerEntrypoint {
   override async fetch(request: Request): Promise<Response> {
     try {
-      const { origin, pathname } = new URL(request.url);
+      const url = new URL(request.url);
+      const { origin, pathname } = url;
       const resourcePath = /^\/mcp(?:\/|$)/.test(pathname) ? "/mcp" : "";
       const { DO_TRUSTED_INGRESS: trusted } = this.env;
       return await handle(
         request,
+        url,
         this.#session({ address: addressOf(request, trusted), origin, resourcePath, ...BY_ITSELF, ...requestIdOf(request, trusted) }),
       );
     } catch (error) {

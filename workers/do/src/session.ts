@@ -101,14 +101,16 @@ export class Session extends Services {
     const { mayExecute, concurrent, tenantConcurrent, wallMsMost } = authority.policy;
     const { env, now, waitUntil } = this.#deps;
     // To nobody in particular the executor says that their tier may not: there is no scope to ask for.
-    if (!mayExecute && authority.principal.kind === "anonymous") return execute(this.#deps, authority, request, observer);
+    if (!mayExecute && authority.principal.kind === "anonymous")
+      return execute(this.#deps, authority, request, observer, Promise.resolve());
     if (!mayExecute) throw await denied(env, authority, "Cannot run code", "executions:write");
     const realm = realmOf(env, authority.principal.tenant);
-    const lease = await realm.acquire(authority.principal.id, concurrent, tenantConcurrent, now() + wallMsMost, now());
+    const acquire = async () => realm.acquire(authority.principal.id, concurrent, tenantConcurrent, now() + wallMsMost, now());
+    const acquired = acquire();
     try {
-      return await execute(this.#deps, authority, request, observer);
+      return await execute(this.#deps, authority, request, observer, acquired);
     } finally {
-      waitUntil(realm.release(lease));
+      waitUntil(acquired.then((lease) => realm.release(lease)).catch(() => undefined));
     }
   }
 

@@ -47,23 +47,41 @@ export interface Observer {
 /** On whose behalf code runs. */
 type Caller = Pick<Authority, "principal" | "policy" | "via">;
 
-/** Runs what was sent, as `caller` may. @returns the answer (EncodedAnswer) as JSON text */
-export async function execute(deps: ExecuteDeps, caller: Caller, sent: unknown, observer: Observer, parent?: Parent): Promise<string> {
-  const { policy } = caller;
-  if (!policy.mayExecute)
-    throw new DoError("PERMISSION_DENIED", `Cannot run code: tier "${policy.tier}" may not`, { reason: "TIER_MAY_NOT_EXECUTE" });
+/**
+ * Runs what was sent, as `caller` may. @returns the answer (EncodedAnswer) as JSON text
+ * @param permitted rejects when it may not begin: it is asked for a process meanwhile, and runs nothing before
+ */
+export async function execute(
+  deps: ExecuteDeps,
+  caller: Caller,
+  sent: unknown,
+  observer: Observer,
+  permitted: Promise<unknown>,
+): Promise<string> {
+  return admit(deps, caller, await parseGranted(deps.env, caller, sent), observer, { permitted, parent: undefined });
+}
+
+/** The same for code that another execution runs, within what that has left. Nobody hears of it but that. */
+export async function executeWithin(deps: ExecuteDeps, caller: Caller, sent: unknown, parent: Parent): Promise<string> {
   const asked = await parseGranted(deps.env, caller, sent);
-  if (!parent) return admit(deps, caller, asked, observer, undefined);
   const leave = parent.run.budget.enter(parent.depth + 1);
   try {
-    return await admit(deps, caller, withinParent(asked, parent, deps.now()), observer, parent);
+    return await admit(deps, caller, withinParent(asked, parent, deps.now()), SILENT, { permitted: Promise.resolve(), parent });
   } finally {
     leave();
   }
 }
 
+/** What an execution begins under. */
+interface Beginning {
+  readonly permitted: Promise<unknown>;
+  readonly parent: Parent | undefined;
+}
+
 /** What was sent, as a job that the caller may have run; what they may not is noted. */
 async function parseGranted(env: Cloudflare.Env, caller: Caller, sent: unknown): Promise<Job> {
+  const { mayExecute, tier } = caller.policy;
+  if (!mayExecute) throw new DoError("PERMISSION_DENIED", `Cannot run code: tier "${tier}" may not`, { reason: "TIER_MAY_NOT_EXECUTE" });
   try {
     return parseJob(sent, caller.policy);
   } catch (error) {
@@ -73,7 +91,7 @@ async function parseGranted(env: Cloudflare.Env, caller: Caller, sent: unknown):
 }
 
 /** Runs a job, unless its answer is known by key. */
-async function admit(deps: ExecuteDeps, caller: Caller, job: Job, observer: Observer, parent: Parent | undefined): Promise<string> {
+async function admit(deps: ExecuteDeps, caller: Caller, job: Job, observer: Observer, { permitted, parent }: Beginning): Promise<string> {
   const startedMs = deps.now();
   const id = newId("exec", startedMs);
   const run = new Run(
@@ -94,7 +112,7 @@ async function admit(deps: ExecuteDeps, caller: Caller, job: Job, observer: Obse
   }
   const enter = () =>
     deps.executor.enter({ executionId: id, tenant: caller.principal.tenant, depth: parent ? parent.depth + 1 : 0, limits: job.limits });
-  const entering = enter().catch(async (error: unknown) => {
+  const entering = enterIf(permitted, enter()).catch(async (error: unknown) => {
     if (isNamed) await recording.withdraw(id);
     throw error;
   });
@@ -114,6 +132,17 @@ async function admit(deps: ExecuteDeps, caller: Caller, job: Job, observer: Obse
   return work;
 }
 
+/** A place that was asked for before it was known whether it may be used. */
+async function enterIf(permitted: Promise<unknown>, entering: Promise<Place>): Promise<Place> {
+  try {
+    await Promise.all([permitted, entering]);
+  } catch (error) {
+    void entering.then((place) => place.leave()).catch(() => undefined);
+    throw error;
+  }
+  return entering;
+}
+
 interface Prepared {
   readonly attempt: ReturnType<typeof programAttempt>;
   readonly network: ExecutionNetwork;
@@ -131,7 +160,7 @@ function prepare(deps: ExecuteDeps, caller: Caller, job: Job, self: Parent): Pre
   const functions = new Engine(deps, caller.principal.tenant, via, self);
   const authority = { ...caller, services: job.services, meter: run.meter, via, functions };
   const asGuest: Caller = { ...caller, policy: { ...caller.policy, services: job.services } };
-  const surface = new GuestSurface(deps.env, authority, (request) => execute(deps, asGuest, request, SILENT, self));
+  const surface = new GuestSurface(deps.env, authority, (request) => executeWithin(deps, asGuest, request, self));
   const network = new ExecutionNetwork({
     wayOut: () => wayOutOfTenant(deps.env, caller.principal.tenant),
     meter: run.meter,
@@ -169,7 +198,7 @@ async function runAndRecord(
   return answer;
 }
 
-export const SILENT: Observer = { sharesId: false, started: () => {}, log: () => {} };
+const SILENT: Observer = { sharesId: false, started: () => {}, log: () => {} };
 
 /** What the record of a running execution holds of it. */
 export class Control extends RpcTarget implements RunControl {

@@ -12,7 +12,7 @@ import type { Authority, Via } from "../capabilities.ts";
 import type { BeginEntry } from "../executions/schema.ts";
 import { hasFailed, works, writeLater } from "../executions/unwritten.ts";
 import { DoError } from "../errors.ts";
-import { Control, execute, SILENT, type ExecuteDeps, type Parent } from "../executor/execute.ts";
+import { Control, executeWithin, type ExecuteDeps, type Parent } from "../executor/execute.ts";
 import type { FunctionProgram, Report } from "../executor/executor.ts";
 import { FUNCTION_HARNESS_MODULE } from "../executor/guest.generated.ts";
 import type { FunctionCall } from "../executor/guest/function-protocol.ts";
@@ -198,7 +198,7 @@ interface AttemptOptions {
 function attemptOf(deps: ExecuteDeps, call: FunctionRun, { authority, limits, warmId, self, network }: AttemptOptions): Attempt {
   const { live, body } = call;
   const redactor = new Redactor(live.secrets);
-  const surface: RpcTarget = new GuestSurface(deps.env, authority, (request) => execute(deps, authority, request, SILENT, self));
+  const surface: RpcTarget = new GuestSurface(deps.env, authority, (request) => executeWithin(deps, authority, request, self));
   const dispatchers = live.bindings.flatMap((binding) => (binding.type === "dispatch_namespace" ? [binding] : []));
   const program: FunctionProgram = {
     warmId,

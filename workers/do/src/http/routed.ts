@@ -42,8 +42,8 @@ const OF_THE_ORIGIN = [
 ];
 
 /** Whose routes a request is for; undefined: it is for do itself. */
-export function placeOf(request: Request, session: Session): RoutedPlace | undefined {
-  return routedPlace(new URL(request.url), configOf(Session.depsOf(session).env.DO_CONFIG).hosts);
+export function placeOf(url: URL, session: Session): RoutedPlace | undefined {
+  return routedPlace(url, configOf(Session.depsOf(session).env.DO_CONFIG).hosts);
 }
 
 /** Answers a request by the routes of a tenant. All that goes wrong is a problem in JSON. */
