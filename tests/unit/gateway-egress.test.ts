@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { decide, mayReach, type Decision } from "../../workers/core-services/gateway/egress/decide.ts";
-import { guardedRequest, type Network, type Outgoing, type WayOut } from "../../workers/core-services/gateway/egress/guarded-request.ts";
+import { guardedRequest, type Network, type WayOut } from "../../workers/core-services/gateway/egress/guarded-request.ts";
+import type { Outgoing } from "../../workers/core-services/gateway/egress/redirects.ts";
 import { outgoing } from "../../workers/core-services/gateway/egress/headers.ts";
 import { EgressRules, withoutSecrets } from "../../workers/core-services/gateway/egress/rules.ts";
 import { readText } from "../../workers/core-services/gateway/egress/body.ts";

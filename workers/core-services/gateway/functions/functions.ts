@@ -146,6 +146,10 @@ export class Functions extends DurableObject {
     return this.#rows.list(namespace, tag, limit, cursor);
   }
 
+  has(name: string): boolean {
+    return this.#rows.has(name);
+  }
+
   get(name: string): FunctionInfo {
     return this.#rows.get(name);
   }

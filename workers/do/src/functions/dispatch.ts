@@ -52,6 +52,7 @@ export async function dispatch(deps: ExecuteDeps, { path, request, authority, re
     request: head,
     body,
     props: {},
+    outbound: undefined,
     limits: {},
     via: authority.via,
     parent: undefined,

@@ -116,6 +116,7 @@ export class Engine implements FunctionEngine {
       call: sent,
       body: null,
       props: {},
+      outbound: this.#parent?.outbound,
       limits: timeoutMs === undefined ? {} : { wallMs: timeoutMs },
       via: this.#via,
       label,

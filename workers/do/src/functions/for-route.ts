@@ -35,6 +35,7 @@ export async function askForRoute(deps: ExecuteDeps, authority: Authority, asked
     request: { url, method, headers: [...headers] },
     body: body === undefined ? null : new Response(body as BodyInit).body,
     props: {},
+    outbound: undefined,
     limits: {},
     via: authority.via,
     parent: undefined,

@@ -10,12 +10,13 @@ import { newId } from "../../../core-services/shared/ids.ts";
 import type { Authority, Via } from "../capabilities.ts";
 import { hasFailed, works } from "../executions/unwritten.ts";
 import { DoError } from "../errors.ts";
+import type { Turns } from "../executor/budget.ts";
 import { Control, execute, SILENT, type ExecuteDeps, type Parent } from "../executor/execute.ts";
 import type { FunctionProgram } from "../executor/executor.ts";
 import { FUNCTION_HARNESS_MODULE } from "../executor/guest.generated.ts";
 import type { FunctionCall } from "../executor/guest/function-protocol.ts";
 import { GuestSurface } from "../executor/guest-surface.ts";
-import { ExecutionNetwork, wayOutOfTenant } from "../executor/network.ts";
+import { ExecutionNetwork } from "../executor/network.ts";
 import type { Conclusion } from "../executor/outcome.ts";
 import { Recording } from "../executor/recording.ts";
 import { Run, type Attempt } from "../executor/run.ts";
@@ -26,6 +27,7 @@ import { Engine } from "./engine.ts";
 import { dispatchTo } from "./dispatcher.ts";
 import { policyOfFunction, principalOf } from "./grant.ts";
 import { FunctionRunHost, type FunctionResponse } from "./host.ts";
+import { senderOf, type Outbound } from "./outbound.ts";
 import { Redactor } from "./redact.ts";
 import { withoutSecrets } from "./redact-report.ts";
 
@@ -37,6 +39,12 @@ export interface FunctionRun {
   readonly body: ReadableStream<Uint8Array> | null;
   /** What `ctx.props` is. */
   readonly props: unknown;
+  /** What `env` has beside what is the function's own. */
+  readonly params?: Readonly<Record<string, unknown>> | undefined;
+  /** To where its requests go, and those of what it calls. */
+  readonly outbound: Outbound | undefined;
+  /** Whose turn it waits for, instead of being refused, within the execution that calls it. */
+  readonly turns?: Turns | undefined;
   /** Less than the function's own. */
   readonly limits: Partial<Limits>;
   readonly via: Via;
@@ -68,12 +76,20 @@ export async function runFunction(deps: ExecuteDeps, run: FunctionRun, parent: P
     });
   }
   const policy = policyOfFunction(deps.env, run);
-  const leave = parent ? parent.run.budget.enter(parent.depth + 1) : await takePlace(deps, run, policy);
+  const leave = parent ? await enterWithin(run, parent) : await takePlace(deps, run, policy);
   try {
     return await runWithin(deps, run, policy, parent);
   } finally {
     leave();
   }
+}
+
+async function enterWithin({ turns, signal }: FunctionRun, { run: { budget }, depth }: Parent): Promise<() => void> {
+  if (!turns) return budget.enter(depth + 1);
+  const leave = await budget.enterInTurn(depth + 1, turns);
+  if (signal?.aborted !== true) return leave;
+  leave();
+  throw new DoError("CANCELLED", "Cannot call: the execution is over", { reason: "EXECUTION_OVER" });
 }
 
 async function takePlace({ env, now, waitUntil }: ExecuteDeps, { tenant, live }: FunctionRun, policy: Policy): Promise<() => void> {
@@ -112,9 +128,9 @@ async function runWithin(deps: ExecuteDeps, call: FunctionRun, policy: Policy, p
   run.start();
   parent?.run.adopt(run);
   call.signal?.addEventListener("abort", () => run.stop("timeout"), { once: true });
-  const self: Parent = { id, depth, run, functions: [...(parent?.functions ?? []), live.name] };
+  const self: Parent = { id, depth, run, functions: [...(parent?.functions ?? []), live.name], outbound: call.outbound };
   const authority = authorityOf(deps, call, principal, policy, self);
-  const network = networkOf(deps, call, run);
+  const network = networkOf(deps, call, authority.via, self);
   const attempt = attemptOf(deps, call, { authority, limits, warmId, self, network });
   const record = await run.execute(place, enter, attempt);
   network.close();
@@ -147,13 +163,14 @@ function authorityOf(deps: ExecuteDeps, { via, live }: FunctionRun, principal: P
   };
 }
 
-/** What the tenant's rules allow, and of that what the function's own do. */
-function networkOf({ env, now }: ExecuteDeps, { tenant, live }: FunctionRun, run: Run): ExecutionNetwork {
+/** What the tenant's rules allow, or its outbound Worker, and of that what the function's own rules do. */
+function networkOf(deps: ExecuteDeps, { tenant, live }: FunctionRun, via: Via, self: Parent): ExecutionNetwork {
+  const { run } = self;
   return new ExecutionNetwork({
-    wayOut: async () => ({ ...(await wayOutOfTenant(env, tenant)), ownRules: live.egress }),
+    send: senderOf(deps, { tenant, via, ownRules: live.egress }, self),
     meter: run.meter,
     elapsedMs: () => run.elapsedMs(),
-    leftMs: () => run.budget.deadlineMs - now(),
+    leftMs: () => run.budget.deadlineMs - deps.now(),
   });
 }
 
@@ -174,7 +191,7 @@ function attemptOf(deps: ExecuteDeps, call: FunctionRun, { authority, limits, wa
     warmId,
     job: {
       call: call.call,
-      env: envOf(live),
+      env: { ...envOf(live), ...call.params },
       dispatchers: dispatchers.map(({ name }) => name),
       services: authority.services,
       props: call.props ?? {},
