@@ -18,6 +18,8 @@ export interface WayOut {
   /** This machine only, for the origins that the operator names; without it nothing here is reached. */
   readonly localNetwork: Network | undefined;
   readonly loopbackOrigins: readonly string[];
+  /** What each request says of the way that it came (cdn-loop.ts). */
+  readonly cdnLoop: string;
 }
 
 /**
@@ -30,7 +32,7 @@ export function guardedRequest(way: WayOut, sent: Outgoing): Promise<Incoming> {
     const decision = decideBoth(way, { url, method, headers });
     if (decision.kind === "denied") throw egressDenied(url, decision.reason, decision.why);
     if (decision.kind === "answered") return { response: canned(decision.answer), isLast: true };
-    const said = merged(headers, { ...sent.says, ...decision.inject });
+    const said = merged(headers, { ...sent.says, ...decision.inject, "cdn-loop": way.cdnLoop });
     return { response: await exchange(way, url, { method, headers: said, body, signal: sent.signal }), isLast: false };
   });
 }
@@ -70,8 +72,6 @@ function merged(headers: Headers, inject: Readonly<Record<string, string>>): Hea
   for (const [name, value] of Object.entries(inject)) all.set(name, value);
   // Of all that asks through do, a place can tell that it was do; who it was, it is not told.
   if (!all.has("user-agent")) all.set("user-agent", "do");
-  // RFC 8586: a request that comes back to do is known by it.
-  if (!all.has("cdn-loop")) all.set("cdn-loop", "do");
   return all;
 }
 

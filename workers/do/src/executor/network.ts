@@ -4,6 +4,8 @@ import { toDoError } from "../../../../sdk/src/errors.ts";
 import { configOf } from "../../../core-services/auth/config.ts";
 import type { WayOut } from "../../../core-services/gateway/egress/guarded-request.ts";
 import type { Incoming, Outgoing } from "../../../core-services/gateway/egress/redirects.ts";
+import { passedOn } from "../../../core-services/gateway/egress/cdn-loop.ts";
+import { deploymentIdOf } from "../../../core-services/gateway/routes/routed-tenants.ts";
 import { trafficOf } from "../../../core-services/gateway/traffic.ts";
 import { DoError } from "../errors.ts";
 import type { ExecutionMeter } from "./budget.ts";
@@ -89,11 +91,11 @@ export const NO_NETWORK: GuestNetwork = {
   request: () => Promise.reject(new DoError("PERMISSION_DENIED", "Cannot fetch: there is no network", { reason: "EGRESS_DENIED" })),
 };
 
-/** The way out of a tenant, as its rules are now. */
-export async function wayOutOfTenant(env: Cloudflare.Env, tenant: string): Promise<WayOut> {
-  const { rules } = await trafficOf(env, tenant).egress();
+/** The way out of a tenant, as its rules are now. @param cdnLoop of the request that it is made for (RFC 8586), or empty */
+export async function wayOutOfTenant(env: Cloudflare.Env, tenant: string, cdnLoop: string): Promise<WayOut> {
+  const [{ rules }, id] = await Promise.all([trafficOf(env, tenant).egress(), deploymentIdOf(env)]);
   const { loopbackOrigins } = configOf(env.DO_CONFIG);
-  return { rules, publicNetwork: env.EGRESS, localNetwork: env.EGRESS_LOOPBACK, loopbackOrigins };
+  return { rules, publicNetwork: env.EGRESS, localNetwork: env.EGRESS_LOOPBACK, loopbackOrigins, cdnLoop: passedOn(cdnLoop, id) };
 }
 
 function parseSent(sent: unknown): Omit<GuestRequest, "headers"> & { headers: Headers; body: Uint8Array | undefined } {

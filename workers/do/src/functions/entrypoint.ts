@@ -30,6 +30,7 @@ export class Dispatcher extends WorkerEntrypoint {
           address: undefined,
           origin: undefined,
           resourcePath: "",
+          cdnLoop: "",
           isGuest: false,
           cause: undefined,
         },

@@ -42,7 +42,7 @@ export function senderOf(deps: ExecuteDeps, sender: Sender, self: Parent): Send 
   // Asked for at the first request: most code makes none.
   let way: Promise<WayOut> | undefined;
   return async (sent) => {
-    way ??= wayOutOfTenant(deps.env, sender.tenant);
+    way ??= wayOutOfTenant(deps.env, sender.tenant, sender.via.cdnLoop);
     return guardedRequest({ ...(await way), ownRules: sender.ownRules }, sent);
   };
 }
