@@ -1,6 +1,6 @@
 import { DoError } from "../../../../sdk/src/errors.ts";
 import { newId } from "../../shared/ids.ts";
-import type { Share } from "./choose.ts";
+import { allot, type Range, type Share } from "./choose.ts";
 import type { Deployment, FunctionRow } from "./tables.ts";
 
 const KEPT_DEPLOYMENTS = 50;
@@ -24,6 +24,7 @@ export class Deployments {
     { by, message }: { readonly by: string; readonly message: string | undefined },
     nowMs: number,
   ): Deployment {
+    this.#allot(name, shares);
     const id = newId("dep", nowMs);
     const deployment: Deployment = {
       id,
@@ -42,6 +43,23 @@ export class Deployments {
       KEPT_DEPLOYMENTS,
     );
     return deployment;
+  }
+
+  /** Which steps of 0.01 % the live versions have. Of one that has all nothing is looked up. */
+  ranges(name: string, { shares }: Deployment): readonly Range[] {
+    if (shares.some(({ percentage }) => percentage === 100)) return allot([], shares);
+    return this.#kept(name) ?? allot([], shares);
+  }
+
+  #allot(name: string, shares: Share[]): void {
+    const now = this.current(name);
+    const ranges = allot(now ? this.ranges(name, now) : [], shares);
+    this.#sql.exec("INSERT OR REPLACE INTO ranges VALUES (?, ?)", name, JSON.stringify(ranges));
+  }
+
+  #kept(name: string): Range[] | undefined {
+    const [row] = this.#sql.exec<{ ranges: string }>("SELECT ranges FROM ranges WHERE function = ?", name).toArray();
+    return row && (JSON.parse(row.ranges) as Range[]);
   }
 
   /** Newest first. */
@@ -65,6 +83,6 @@ export class Deployments {
 
   /** All of a function. */
   delete(name: string): void {
-    this.#sql.exec("DELETE FROM deployments WHERE function = ?", name);
+    for (const table of ["deployments", "ranges"]) this.#sql.exec(`DELETE FROM ${table} WHERE function = ?`, name);
   }
 }

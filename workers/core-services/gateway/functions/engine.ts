@@ -84,7 +84,7 @@ export interface Live extends Settings {
 export interface Choice {
   /** A version of the live deployment, its share be what it may. */
   readonly version?: string | undefined;
-  /** Equal keys get the same version for as long as the deployment stands. */
+  /** Equal keys get the same version, for as long as its share does not shrink. */
   readonly key?: string | undefined;
 }
 

@@ -54,7 +54,7 @@ export class Functions extends DurableObject {
       const live = deployment.shares.map((share) => share.version).join(", ");
       throw new DoError("NOT_FOUND", `${name} has no live version ${version}; there is ${live}`, { reason: "VERSION_NOT_LIVE" });
     }
-    const chosen = version ?? choose(deployment.shares, key, deployment.id, random);
+    const chosen = version ?? choose(this.#deployments.ranges(name, deployment), key, name, random);
     const cacheKey = `${name} ${chosen}`;
     const known = this.#live.get(cacheKey) ?? this.#makeLive(name, chosen ?? "");
     this.#live.set(cacheKey, known);
