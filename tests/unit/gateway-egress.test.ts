@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { decide, mayReach, type Decision } from "../../workers/core-services/gateway/egress/decide.ts";
-import { guardedRequest, type Network, type Outgoing, type WayOut } from "../../workers/core-services/gateway/egress/guarded-request.ts";
+import { guardedRequest, type Network, type WayOut } from "../../workers/core-services/gateway/egress/guarded-request.ts";
+import type { Outgoing } from "../../workers/core-services/gateway/egress/redirects.ts";
 import { outgoing } from "../../workers/core-services/gateway/egress/headers.ts";
 import { EgressRules, withoutSecrets } from "../../workers/core-services/gateway/egress/rules.ts";
 import { readText } from "../../workers/core-services/gateway/egress/body.ts";
@@ -172,7 +173,7 @@ function networkOf(answers: Record<string, () => Response>) {
 }
 
 function way(rules: unknown, network: Network): WayOut {
-  return { rules: EgressRules.parse(rules), publicNetwork: network, localNetwork: undefined, loopbackOrigins: [] };
+  return { rules: EgressRules.parse(rules), publicNetwork: network, localNetwork: undefined, loopbackOrigins: [], cdnLoop: "do; id=1" };
 }
 
 function outgoingTo(url: string, more: Partial<Outgoing> = {}): Outgoing {
@@ -201,7 +202,7 @@ describe("redirects", () => {
     const answer = await guardedRequest(way(rules, network), outgoingTo("https://a.example.com/", { headers }));
     expect([answer.url, answer.redirected, await readText(answer.body)]).toEqual(["https://b.example.com/next", true, "here"]);
     expect(asked[0]?.headers.get("x-key")).toBe("of-a");
-    expect(Object.fromEntries(asked[1]?.headers ?? [])).toEqual({ "x-other": "1", "user-agent": "do", "cdn-loop": "do" });
+    expect(Object.fromEntries(asked[1]?.headers ?? [])).toEqual({ "x-other": "1", "user-agent": "do", "cdn-loop": "do; id=1" });
     expect(asked.every(({ init }) => init.redirect === "manual")).toBe(true);
   });
 

@@ -28,7 +28,13 @@ export type Binding =
   | { type: "plain_text"; name: string; text: string }
   | { type: "json"; name: string; json: unknown }
   | { type: "secret_text"; name: string; text: string }
-  | { type: "dispatch_namespace"; name: string; namespace: string };
+  | { type: "dispatch_namespace"; name: string; namespace: string; outbound?: OutboundBinding | undefined };
+
+/** The function whose fetch() answers the requests of what a dispatcher calls, and the names in its `env` that the dispatcher gives. */
+export interface OutboundBinding {
+  worker: { service: string; entrypoint?: string | undefined };
+  params?: { name: string }[] | undefined;
+}
 
 export interface FunctionLimits {
   wallMs?: number | undefined;

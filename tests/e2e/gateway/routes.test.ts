@@ -240,8 +240,8 @@ describe("tricks", () => {
       void raw("/r/root/loop", { headers: { "cdn-loop": loops } }).then(({ status, body }) => response.writeHead(status).end(body));
     };
     const answer = await raw("/r/root/loop");
-    expect(answer).toMatchObject({ status: 429 });
-    expect(answer.body).toContain("LOOP");
+    expect(answer).toMatchObject({ status: 508 });
+    expect(answer.body).toContain("LOOP_DETECTED");
     expect(upstream.seen).toHaveLength(5);
   });
 });

@@ -88,6 +88,8 @@ export interface Via {
   /** Where to, if it came by HTTP: the origin, and the part of it that is a resource of its own. */
   readonly origin: string | undefined;
   readonly resourcePath: string;
+  /** By whom it was passed on (RFC 8586); empty for what came by no HTTP. */
+  readonly cdnLoop: string;
   readonly credential: Authenticated["credential"];
   readonly rates: () => readonly RateState[];
 }

@@ -67,6 +67,11 @@ export class Secrets {
     return this.#sql.exec(`DELETE FROM ${this.#kind} WHERE function = ? AND key = ?`, name, key).rowsWritten > 0;
   }
 
+  /** All of a function. */
+  deleteAll(name: string): void {
+    this.#sql.exec(`DELETE FROM ${this.#kind} WHERE function = ?`, name);
+  }
+
   /** A variable's row opens as no secret. */
   #place(name: string, key: string): SecretPlace {
     return { tenant: this.#tenant, name: this.#kind === "secrets" ? name : `variables:${name}`, key };

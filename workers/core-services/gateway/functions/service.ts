@@ -71,6 +71,7 @@ export function functionService(deps: FunctionsDeps): Defined {
 async function deploy({ store, packages, engine, caller, now }: FunctionsDeps, name: string, upload: Upload) {
   const sent = filesOf(upload);
   const settings = settingsOf(upload, caller);
+  await checkOutbound(store, name, settings);
   const needed = await packages.gather(importedNames(sent.files));
   const bundled = await engine.bundle({ ...sent, ...needed, files: [...sent.files, ...Object.entries(needed.files)] });
   const { code, map } = checkBundle(bundled, sent);
@@ -88,9 +89,9 @@ async function deploy({ store, packages, engine, caller, now }: FunctionsDeps, n
 /** What the version holds. Nobody hands on what they do not have. */
 function settingsOf({ bindings = [], limits = {}, egress, permissions }: Upload, caller: FunctionsDeps["caller"]): Settings {
   const dispatched = bindings.flatMap((binding) =>
-    binding.type === "dispatch_namespace" ? [`gateway:write:invoke/${binding.namespace}/*`] : [],
+    binding.type === "dispatch_namespace" ? [`${binding.namespace}/*`, ...(binding.outbound ? [binding.outbound.worker.service] : [])] : [],
   );
-  const [missing] = beyond(caller.scopes, [...(permissions ?? []), ...dispatched]);
+  const [missing] = beyond(caller.scopes, [...(permissions ?? []), ...dispatched.map((target) => `gateway:write:invoke/${target}`)]);
   if (missing !== undefined) {
     throw new DoError("PERMISSION_DENIED", `Cannot deploy with ${missing}: who deploys does not have it`, {
       reason: "MISSING_SCOPE",
@@ -106,6 +107,21 @@ function settingsOf({ bindings = [], limits = {}, egress, permissions }: Upload,
     bindings: bindings.filter((binding): binding is Binding & SentBinding => binding.type !== "secret_text"),
     ...(egress === undefined ? {} : { egress }),
   };
+}
+
+/** An outbound Worker must be there before what it watches over. @throws DoError UNPROCESSABLE */
+async function checkOutbound(store: FunctionsDeps["store"], name: string, { bindings }: Settings): Promise<void> {
+  for (const binding of bindings) {
+    const service = binding.type === "dispatch_namespace" ? binding.outbound?.worker.service : undefined;
+    if (service === undefined) continue;
+    if (service === name) throw noOutbound(binding.name, `${name} cannot be its own: it would call itself`);
+    // oxlint-disable-next-line no-await-in-loop -- there is one of them, as a rule
+    if (!(await store.has(service))) throw noOutbound(binding.name, `there is no function "${service}"`);
+  }
+}
+
+function noOutbound(binding: string, why: string): DoError {
+  return new DoError("UNPROCESSABLE", `Cannot deploy: the outbound Worker of ${binding}: ${why}`, { reason: "NO_OUTBOUND" });
 }
 
 function secretsOf({ bindings = [], secrets = {} }: Upload): Record<string, string> {

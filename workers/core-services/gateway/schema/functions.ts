@@ -26,13 +26,31 @@ const Json = z.unknown().refine((value) => {
 /** The forms that Workers for Platforms has, as far as there is something here to bind. */
 export const BINDING_TYPES = ["plain_text", "json", "secret_text", "dispatch_namespace"] as const;
 
+/** In the shape of Workers for Platforms. */
+export const OutboundBinding = z.strictObject({
+  worker: z
+    .strictObject({ service: FunctionName, entrypoint: z.string().min(1).max(128).optional() })
+    .meta({ description: "The function whose fetch() answers the requests of what the dispatcher calls" }),
+  params: z
+    .array(z.strictObject({ name: BindingName }))
+    .max(FUNCTION_LIMITS.outboundParams, `must be at most ${FUNCTION_LIMITS.outboundParams}`)
+    .refine((params) => new Set(params.map(({ name }) => name)).size === params.length, "names must differ")
+    .optional()
+    .meta({ description: "Names that the dispatcher may give values for; they are in its env" }),
+});
+
 const SentBinding = z.discriminatedUnion(
   "type",
   [
     z.strictObject({ type: z.literal("plain_text"), name: BindingName, text: Text }),
     z.strictObject({ type: z.literal("json"), name: BindingName, json: Json }),
     z.strictObject({ type: z.literal("secret_text"), name: BindingName, text: SecretValue }),
-    z.strictObject({ type: z.literal("dispatch_namespace"), name: BindingName, namespace: NamespaceName }),
+    z.strictObject({
+      type: z.literal("dispatch_namespace"),
+      name: BindingName,
+      namespace: NamespaceName,
+      outbound: OutboundBinding.optional(),
+    }),
   ],
   `must be one of ${BINDING_TYPES.join(", ")}`,
 );

@@ -11,7 +11,8 @@ import type { Executor, Place } from "./executor.ts";
 import { Engine } from "../functions/engine.ts";
 import { GuestSurface } from "./guest-surface.ts";
 import { CONSOLE_MODULE, HARNESS_MODULE, NETWORK_MODULE, RESPOND_MODULE, TYPED_INPUT_MODULE } from "./guest.generated.ts";
-import { ExecutionNetwork, wayOutOfTenant } from "./network.ts";
+import { senderOf, type Outbound } from "../functions/outbound.ts";
+import { ExecutionNetwork } from "./network.ts";
 import { Recording } from "./recording.ts";
 import { parseJob, type Job } from "./request.ts";
 import { programAttempt, Run, type RunRecord } from "./run.ts";
@@ -35,6 +36,8 @@ export interface Parent {
   readonly run: Run;
   /** Names of the functions that are being called, from the outermost on. */
   readonly functions?: readonly string[];
+  /** To where its requests go, and those of what it starts; without one they leave by the rules of the tenant. */
+  readonly outbound?: Outbound | undefined;
 }
 
 export interface Observer {
@@ -119,7 +122,7 @@ async function admit(deps: ExecuteDeps, caller: Caller, job: Job, observer: Obse
   // What is on record goes on when its caller goes away: else its key would stand for a run that never was.
   if (isNamed) deps.waitUntil(entering.catch(() => undefined));
   // While the place is waited for, which is the work of another process.
-  const self: Parent = { id, depth: parent ? parent.depth + 1 : 0, run, functions: parent?.functions ?? [] };
+  const self: Parent = { id, depth: parent ? parent.depth + 1 : 0, run, functions: parent?.functions ?? [], outbound: parent?.outbound };
   const prepared = prepare(deps, caller, job, self);
   const place = await entering;
   // What cannot be recorded does not go on.
@@ -162,7 +165,7 @@ function prepare(deps: ExecuteDeps, caller: Caller, job: Job, self: Parent): Pre
   const asGuest: Caller = { ...caller, policy: { ...caller.policy, services: job.services } };
   const surface = new GuestSurface(deps.env, authority, (request) => executeWithin(deps, asGuest, request, self));
   const network = new ExecutionNetwork({
-    wayOut: () => wayOutOfTenant(deps.env, caller.principal.tenant),
+    send: senderOf(deps, { tenant: caller.principal.tenant, via, ownRules: undefined }, self),
     meter: run.meter,
     elapsedMs: () => run.elapsedMs(),
     leftMs: () => run.budget.deadlineMs - deps.now(),

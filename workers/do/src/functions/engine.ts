@@ -25,7 +25,8 @@ import { policy as policyOf } from "../policy.ts";
 import { FunctionRunHost } from "./host.ts";
 import { Positions } from "./positions.ts";
 import { Redactor } from "./redact.ts";
-import { limitsOf, runFunction, valueOf } from "./run.ts";
+import { limitsOf } from "./grant.ts";
+import { runFunction, valueOf } from "./run.ts";
 
 /** What loading code once may take, whatever its tier: it is to define things, not to work. */
 const DESCRIBE_LIMITS = { wallMs: 10_000, cpuMs: 250 };
@@ -115,6 +116,7 @@ export class Engine implements FunctionEngine {
       call: sent,
       body: null,
       props: {},
+      outbound: this.#parent?.outbound,
       limits: timeoutMs === undefined ? {} : { wallMs: timeoutMs },
       via: this.#via,
       label,

@@ -1,4 +1,6 @@
 import { Hono } from "hono";
+import { isLooping, MAX_LOOPS } from "../../../core-services/gateway/egress/cdn-loop.ts";
+import { deploymentIdOf } from "../../../core-services/gateway/routes/routed-tenants.ts";
 import { SQS } from "../authenticate-signature.ts";
 import { DoError } from "../errors.ts";
 import { Session } from "../session.ts";
@@ -94,13 +96,24 @@ app.onError((error, c) => (isSqs(c.req.path) ? sqsProblem : problem)(error, c.en
 export async function handle(request: Request, url: URL, session: Session): Promise<Response> {
   const requestId = Session.requestIdOf(session);
   const place = placeOf(url, session);
-  const answer = place ? await answerRouted(request, session, place) : await app.fetch(request, { session, requestId });
+  const answer =
+    (await refusedLoop(session)) ??
+    (place ? await answerRouted(request, session, place) : await app.fetch(request, { session, requestId }));
   if (answer.webSocket) return answer;
   const response = new Response(answer.body, answer);
   if (answer.status === 401 || answer.status === 403) challenge(response.headers, session, url.pathname);
   response.headers.set("x-request-id", requestId);
   response.headers.set("x-content-type-options", "nosniff");
   return response;
+}
+
+/** The answer to a request that do itself has sent, and that has come back too often (RFC 8586). */
+async function refusedLoop(session: Session): Promise<Response | undefined> {
+  const { circumstances, env } = Session.depsOf(session);
+  const { cdnLoop, requestId } = circumstances;
+  if (cdnLoop === "" || !isLooping(cdnLoop, await deploymentIdOf(env))) return undefined;
+  const why = `The request came back ${MAX_LOOPS} times: what it leads to, leads to itself`;
+  return problem(new HttpError(508, "LOOP_DETECTED", why), requestId);
 }
 
 /** Says, to who is asked for other credentials, where they are to be had (RFC 9728, section 5.1). */

@@ -26,8 +26,6 @@ import { rateFields } from "./rate.ts";
 
 /** Bytes of the body of a request that a route passes on. */
 const MAX_ROUTED_BODY_BYTES = 16 * 1024 * 1024;
-/** How often a request may come back to do by way of its own targets (RFC 8586). */
-const MAX_LOOPS = 5;
 const SAFE: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 const METHODS: ReadonlySet<string> = new Set([...SAFE, "POST", "PUT", "PATCH", "DELETE"]);
 /** What would hold for everything on the origin, which other tenants' routes and do itself are on. */
@@ -62,7 +60,8 @@ export async function answerRouted(request: Request, session: Session, place: Ro
 }
 
 async function routed(request: Request, session: Session, { tenant, path, isOwnHost }: RoutedPlace): Promise<Response> {
-  const { env, now, waitUntil } = Session.depsOf(session);
+  const { env, now, waitUntil, circumstances } = Session.depsOf(session);
+  const { cdnLoop } = circumstances;
   const { method } = request;
   const url = new URL(request.url);
   checkRequest(request, path);
@@ -77,7 +76,7 @@ async function routed(request: Request, session: Session, { tenant, path, isOwnH
   const routedRequest = await toRouted(request, session, { route, path, isOwnHost }, caller);
   const askFunction = askerOf(session, stored);
   const background = backgroundOf({ exports }, { sponsor: stored.sponsor, cause: { kind: "route", name: route.name } });
-  const targets = new TenantTargets(() => wayOutOfTenant(env, tenant), background, askFunction);
+  const targets = new TenantTargets(() => wayOutOfTenant(env, tenant, cdnLoop), background, askFunction);
   const cache = matched.isCached ? responseCacheOf(env, tenant) : undefined;
   const deps = { traffic, targets, cache, nowMs: now, random: Math.random, waitUntil };
   const answer = await runRoute(deps, { route, groups, request: routedRequest });
@@ -99,12 +98,6 @@ function checkRequest(request: Request, path: string): void {
       },
     );
   }
-  const loops = (request.headers.get("cdn-loop") ?? "").split(",").filter((by) => by.trim().split(";")[0] === "do").length;
-  if (loops >= MAX_LOOPS)
-    throw new DoError("LIMIT_EXCEEDED", "The request came back to do too often: a route leads to itself", {
-      reason: "LOOP",
-      retryable: false,
-    });
 }
 
 /** Functions are asked in this request, and as who made the route, who is looked up each time. */
@@ -180,7 +173,6 @@ async function toRouted(
   if (caller && headers.get("authorization") === credential) headers.delete("authorization");
   for (const name of request.headers.keys()) if (/^(?:x-)?do-/.test(name)) headers.delete(name);
   const principal = caller && Session.principalOf(caller);
-  const loops = request.headers.get("cdn-loop");
   return {
     method: request.method,
     url,
@@ -192,7 +184,6 @@ async function toRouted(
       ...(isOwnHost ? {} : { "x-forwarded-prefix": url.pathname.slice(0, url.pathname.length - path.length) }),
       "x-forwarded-proto": url.protocol.slice(0, -1),
       "x-request-id": circumstances.requestId,
-      "cdn-loop": loops === null ? "do" : `${loops}, do`,
       ...(circumstances.address === undefined ? {} : { "x-forwarded-for": circumstances.address }),
       ...(principal ? { "do-principal": principal.id } : {}),
     },
