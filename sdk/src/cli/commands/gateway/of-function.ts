@@ -1,0 +1,36 @@
+import type { Command } from "commander";
+import type { Act } from "../../act.ts";
+import { EXIT } from "../../exit.ts";
+import { printableLine } from "../../output/printable.ts";
+import { jsonToStdout, toStdout } from "../../output/write.ts";
+import { configuredSession } from "../../server.ts";
+
+/** What secrets and variables have in common: they are of a function, or of all of the tenant's. */
+
+export function withFunction(command: Command): Command {
+  return command.option("--function <name>", "of this function (default: of all of the tenant's)");
+}
+
+export function functionOf({ function: name }: Record<string, unknown>): { function?: string } {
+  return name === undefined ? {} : { function: name as string };
+}
+
+export function showSet(answer: { key: string }, asJson: boolean): number {
+  if (asJson) jsonToStdout(answer);
+  else toStdout(`${printableLine(answer.key)} is set`);
+  return EXIT.ok;
+}
+
+/** `delete KEY` beneath secrets or variables. */
+export function addDelete(of: Command, act: Act, what: "secret" | "variable"): void {
+  withFunction(of.command("delete").description(`delete a ${what}`).argument("<key>")).action(
+    act(async (globals, [key], options) => {
+      const { gateway } = configuredSession(globals);
+      const chosen = functionOf(options);
+      const answer = await (what === "secret" ? gateway.deleteSecret(String(key), chosen) : gateway.deleteVariable(String(key), chosen));
+      if (globals.json) jsonToStdout(answer);
+      else toStdout(`${printableLine(String(key))} ${answer.deleted ? "is deleted" : "was not there"}`);
+      return EXIT.ok;
+    }),
+  );
+}
