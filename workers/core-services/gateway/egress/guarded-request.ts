@@ -1,5 +1,6 @@
 import { DoError } from "../../../../sdk/src/errors.ts";
 import { decide, type Asked, type Decision, type DenyReason } from "./decide.ts";
+import { filled, secretsIn, unfitSecret, type NamedSecrets } from "./added-headers.ts";
 import { incoming, outgoing, withoutCredentials } from "./headers.ts";
 import type { EgressRules, OwnEgressRules } from "./rules.ts";
 import { bounded } from "./body.ts";
@@ -19,6 +20,8 @@ export interface WayOut {
   /** This machine only, for the origins that the operator names; without it nothing here is reached. */
   readonly localNetwork: Network | undefined;
   readonly loopbackOrigins: readonly string[];
+  /** Asked for at each request that needs one: they may have changed since the last. */
+  readonly secrets: NamedSecrets;
 }
 
 export interface Outgoing {
@@ -64,9 +67,10 @@ export async function guardedRequest(way: WayOut, sent: Outgoing): Promise<Incom
     const decision = decideBoth(way, { url, method, headers });
     if (decision.kind === "denied") throw egressDenied(url, decision.reason, decision.why);
     if (decision.kind === "answered") return canned(url, hops > 0, decision.answer);
+    const added = await addedHeaders(way, url, decision);
     const response = await exchange(way, url, {
       method,
-      headers: merged(headers, { ...sent.says, ...decision.inject }),
+      headers: merged(headers, { ...sent.says, ...added }),
       body,
       signal: sent.signal,
     });
@@ -99,6 +103,19 @@ export async function guardedRequest(way: WayOut, sent: Outgoing): Promise<Incom
 function decideBoth({ rules, ownRules, loopbackOrigins }: WayOut, asked: Asked): Decision {
   const own = ownRules && decide(ownRules, asked, loopbackOrigins);
   return own?.kind === "denied" ? { ...own, why: `${own.why}, of the function's own rules` } : decide(rules, asked, loopbackOrigins);
+}
+
+/** @throws DoError PERMISSION_DENIED for a secret that is not there: nothing is sent without it */
+async function addedHeaders(
+  { secrets }: WayOut,
+  url: URL,
+  { rule, inject }: Extract<Decision, { kind: "allowed" }>,
+): Promise<Record<string, string>> {
+  const names = secretsIn(inject);
+  const values = names.length > 0 ? await secrets.values(names) : {};
+  const unfit = unfitSecret(rule, inject, values);
+  if (unfit) throw egressDenied(url, unfit.reason, unfit.why);
+  return filled(inject, values);
 }
 
 interface Hop {

@@ -5,10 +5,11 @@ import { sha256 } from "../../shared/hash.ts";
 import { newId } from "../../shared/ids.ts";
 import { once, type OnceKey } from "../../shared/once.ts";
 import { Texts } from "../../shared/texts.ts";
+import type { NamedSecrets } from "../egress/added-headers.ts";
 import { FUNCTION_LIMITS } from "../limits.ts";
 import { choose, type Share } from "./choose.ts";
 import type { Choice, EntrypointInfo, Live, Settings } from "./engine.ts";
-import { Secrets, type SecretInfo, type SecretKind } from "./secrets.ts";
+import { FOR_EGRESS, Secrets, type SecretInfo, type SecretKind } from "./secrets.ts";
 import { CREATE_TABLES, type Deployment, type FunctionRow, type NewVersion, type VersionRow } from "./tables.ts";
 import { Tails, type TailEvent } from "./tails.ts";
 import { vaultOf } from "./vault.ts";
@@ -250,7 +251,7 @@ export class Functions extends DurableObject {
   }
 
   async setSecret(kind: SecretKind, name: string, key: string, value: string, nowMs: number): Promise<SecretInfo> {
-    if (name !== "") this.#row(name);
+    this.#checkOwner(name);
     const kept = this.#kept(kind);
     const sealed = await kept.seal(name, { [key]: value });
     return this.#change(() => {
@@ -259,7 +260,7 @@ export class Functions extends DurableObject {
     });
   }
   listSecrets(kind: SecretKind, name: string): SecretInfo[] {
-    if (name !== "") this.#row(name);
+    this.#checkOwner(name);
     return this.#kept(kind).list(name);
   }
   deleteSecret(kind: SecretKind, name: string, key: string): { deleted: boolean } {
@@ -269,6 +270,14 @@ export class Functions extends DurableObject {
   async listVariables(name: string): Promise<(SecretInfo & { value: string })[]> {
     const values = await this.#variables.own(name);
     return this.listSecrets("variables", name).map((info) => ({ ...info, value: values[info.key] ?? "" }));
+  }
+  /** What of the keys egress rules put into requests. For the host alone. */
+  egressSecrets(keys: readonly string[]): Promise<Record<string, string>> {
+    return this.#secrets.forEgress(keys);
+  }
+  /** @throws DoError NOT_FOUND for a function that is not there */
+  #checkOwner(name: string): void {
+    if (name !== "" && name !== FOR_EGRESS) this.#row(name);
   }
   #kept(kind: SecretKind): Secrets {
     return kind === "secrets" ? this.#secrets : this.#variables;
@@ -483,6 +492,11 @@ export function noFunction(name: string): DoError {
 
 function noVersion(name: string, id: string): DoError {
   return new DoError("NOT_FOUND", `${name} has no version ${id}`, { reason: "NO_SUCH_VERSION" });
+}
+
+/** The secrets that egress rules of a tenant name. */
+export function egressSecretsOf(env: Cloudflare.Env, tenant: string): NamedSecrets {
+  return { values: (names) => functionsOf(env, tenant).egressSecrets(names) };
 }
 
 /** The functions of a tenant. */

@@ -3,6 +3,7 @@ import type { CapturedRequest } from "../../../../sdk/src/types.ts";
 import { toDoError } from "../../../../sdk/src/errors.ts";
 import { configOf } from "../../../core-services/auth/config.ts";
 import { guardedRequest, type Incoming, type WayOut } from "../../../core-services/gateway/egress/guarded-request.ts";
+import { egressSecretsOf } from "../../../core-services/gateway/functions/functions.ts";
 import { trafficOf } from "../../../core-services/gateway/traffic.ts";
 import { DoError } from "../errors.ts";
 import type { ExecutionMeter } from "./budget.ts";
@@ -94,7 +95,7 @@ export const NO_NETWORK: GuestNetwork = {
 export async function wayOutOfTenant(env: Cloudflare.Env, tenant: string): Promise<WayOut> {
   const { rules } = await trafficOf(env, tenant).egress();
   const { loopbackOrigins } = configOf(env.DO_CONFIG);
-  return { rules, publicNetwork: env.EGRESS, localNetwork: env.EGRESS_LOOPBACK, loopbackOrigins };
+  return { rules, publicNetwork: env.EGRESS, localNetwork: env.EGRESS_LOOPBACK, loopbackOrigins, secrets: egressSecretsOf(env, tenant) };
 }
 
 function parseSent(sent: unknown): Omit<GuestRequest, "headers"> & { headers: Headers; body: Uint8Array | undefined } {
