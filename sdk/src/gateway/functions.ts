@@ -112,6 +112,11 @@ interface OfFunction {
   function?: string | undefined;
 }
 
+interface OfSecret extends OfFunction {
+  /** For egress rules, which name it; no code gets it. */
+  egress?: true | undefined;
+}
+
 /** Saved functions. Kept by hand; tests/unit/sdk-types.test.ts holds it to the definition of the service. */
 export interface GatewayFunctions {
   /** @throws DoError UNPROCESSABLE with file, line and reason for code that does not load; the live version stays */
@@ -138,10 +143,10 @@ export interface GatewayFunctions {
   rollback(name: string, options?: { to?: string | undefined; message?: string | undefined }): Promise<FunctionDeployment>;
   invoke(name: string, input: unknown, options?: CallOptions): Promise<unknown>;
   call(name: string, method: string, args?: unknown[], options?: CallOptions): Promise<unknown>;
-  /** Of one function, or without it of all of the tenant's. It is never shown. */
-  setSecret(key: string, value: string, options?: OfFunction): Promise<{ key: string; updatedAt: string }>;
-  listSecrets(options?: OfFunction): Promise<{ items: { key: string; updatedAt: string }[] }>;
-  deleteSecret(key: string, options?: OfFunction): Promise<{ deleted: boolean }>;
+  /** Of one function, for egress rules alone, or else of all of the tenant's. It is never shown. */
+  setSecret(key: string, value: string, options?: OfSecret): Promise<{ key: string; updatedAt: string }>;
+  listSecrets(options?: OfSecret): Promise<{ items: { key: string; updatedAt: string }[] }>;
+  deleteSecret(key: string, options?: OfSecret): Promise<{ deleted: boolean }>;
   /** A variable that can be read again, of one function, or without it of all of the tenant's. The next call has it. */
   setVariable(key: string, value: string, options?: OfFunction): Promise<{ key: string; updatedAt: string }>;
   listVariables(options?: OfFunction): Promise<{ items: { key: string; value: string; updatedAt: string }[] }>;

@@ -11,7 +11,7 @@ import * as z from "zod";
 import { dbDefinition } from "../../core-services/db/schema.ts";
 import { dbService } from "../../core-services/db/service.ts";
 import type { FunctionEngine } from "../../core-services/gateway/functions/engine.ts";
-import { functionsOf } from "../../core-services/gateway/functions/functions.ts";
+import { egressSecretsOf, functionsOf } from "../../core-services/gateway/functions/functions.ts";
 import { isPlatform } from "../../core-services/auth/actor.ts";
 import { packagesOf } from "../../core-services/gateway/packages/packages.ts";
 import type { PackagesDeps } from "../../core-services/gateway/packages/service.ts";
@@ -239,6 +239,7 @@ function trafficDeps(env: Cloudflare.Env, authority: Authority): GatewayDeps {
   return {
     traffic: trafficOf(env, principal.tenant),
     cache: responseCacheOf(env, principal.tenant),
+    secrets: egressSecretsOf(env, principal.tenant),
     routedTenants: routedTenantsOf(env),
     caller: { id: principal.id, isGuest: via.isGuest, tenant: principal.tenant },
     sponsor: () => sponsorOf(authority),

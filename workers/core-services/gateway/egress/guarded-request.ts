@@ -1,5 +1,6 @@
 import { DoError } from "../../../../sdk/src/errors.ts";
 import { decide, type Asked, type Decision, type DenyReason } from "./decide.ts";
+import { filled, secretsIn, unfitSecret, type NamedSecrets } from "./added-headers.ts";
 import { followed, withoutFragment, type Hop, type Incoming, type Outgoing } from "./redirects.ts";
 import type { EgressRule, EgressRules, OwnEgressRules } from "./rules.ts";
 
@@ -20,6 +21,8 @@ export interface WayOut {
   readonly loopbackOrigins: readonly string[];
   /** What each request says of the way that it came (cdn-loop.ts). */
   readonly cdnLoop: string;
+  /** Asked for at each request that needs one: they may have changed since the last. */
+  readonly secrets: NamedSecrets;
 }
 
 /**
@@ -32,7 +35,8 @@ export function guardedRequest(way: WayOut, sent: Outgoing): Promise<Incoming> {
     const decision = decideBoth(way, { url, method, headers });
     if (decision.kind === "denied") throw egressDenied(url, decision.reason, decision.why);
     if (decision.kind === "answered") return { response: canned(decision.answer), isLast: true };
-    const said = merged(headers, { ...sent.says, ...decision.inject, "cdn-loop": way.cdnLoop });
+    const added = await addedHeaders(way, url, decision);
+    const said = merged(headers, { ...sent.says, ...added, "cdn-loop": way.cdnLoop });
     return { response: await exchange(way, url, { method, headers: said, body, signal: sent.signal }), isLast: false };
   });
 }
@@ -41,6 +45,19 @@ export function guardedRequest(way: WayOut, sent: Outgoing): Promise<Incoming> {
 function decideBoth({ rules, ownRules, loopbackOrigins }: WayOut, asked: Asked): Decision {
   const own = ownRules && decide(ownRules, asked, loopbackOrigins);
   return own?.kind === "denied" ? { ...own, why: `${own.why}, of the function's own rules` } : decide(rules, asked, loopbackOrigins);
+}
+
+/** @throws DoError PERMISSION_DENIED for a secret that is not there: nothing is sent without it */
+async function addedHeaders(
+  { secrets }: WayOut,
+  url: URL,
+  { rule, inject }: Extract<Decision, { kind: "allowed" }>,
+): Promise<Record<string, string>> {
+  const names = secretsIn(inject);
+  const values = names.length > 0 ? await secrets.values(names) : {};
+  const unfit = unfitSecret(rule, inject, values);
+  if (unfit) throw egressDenied(url, unfit.reason, unfit.why);
+  return filled(inject, values);
 }
 
 type Sent = Omit<Hop, "url"> & Pick<Outgoing, "signal">;

@@ -2,6 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import { DoError } from "../../../../sdk/src/errors.ts";
 import type { Remote } from "../../auth/remote.ts";
 import { once, type OnceKey } from "../../shared/once.ts";
+import type { NamedSecrets } from "../egress/added-headers.ts";
 import { FUNCTION_LIMITS } from "../limits.ts";
 import { choose, type Share } from "./choose.ts";
 import { Deployments } from "./deployments.ts";
@@ -9,7 +10,7 @@ import type { Choice, EntrypointInfo, Live, Settings } from "./engine.ts";
 import { FunctionRows, noFunction, type FunctionChanges, type FunctionInfo } from "./function-rows.ts";
 import { namespaceOf, Namespaces, type NamespaceInfo } from "./namespaces.ts";
 import type { PageOf } from "./page.ts";
-import { Secrets, type SecretInfo, type SecretKind } from "./secrets.ts";
+import { FOR_EGRESS, Secrets, type SecretInfo, type SecretKind } from "./secrets.ts";
 import { CREATE_TABLES, type Deployment, type NewVersion } from "./tables.ts";
 import { Tails, type TailEvent } from "./tails.ts";
 import { vaultOf } from "./vault.ts";
@@ -191,7 +192,7 @@ export class Functions extends DurableObject {
   }
 
   async setSecret(kind: SecretKind, name: string, key: string, value: string, nowMs: number): Promise<SecretInfo> {
-    if (name !== "") this.#rows.get(name);
+    this.#checkOwner(name);
     const kept = this.#kept(kind);
     const sealed = await kept.seal(name, { [key]: value });
     return this.#change(() => {
@@ -200,7 +201,7 @@ export class Functions extends DurableObject {
     });
   }
   listSecrets(kind: SecretKind, name: string): SecretInfo[] {
-    if (name !== "") this.#rows.get(name);
+    this.#checkOwner(name);
     return this.#kept(kind).list(name);
   }
   deleteSecret(kind: SecretKind, name: string, key: string): { deleted: boolean } {
@@ -210,6 +211,14 @@ export class Functions extends DurableObject {
   async listVariables(name: string): Promise<(SecretInfo & { value: string })[]> {
     const values = await this.#variables.own(name);
     return this.listSecrets("variables", name).map((info) => ({ ...info, value: values[info.key] ?? "" }));
+  }
+  /** What of the keys egress rules put into requests. For the host alone. */
+  egressSecrets(keys: readonly string[]): Promise<Record<string, string>> {
+    return this.#secrets.forEgress(keys);
+  }
+  /** @throws DoError NOT_FOUND for a function that is not there */
+  #checkOwner(name: string): void {
+    if (name !== "" && name !== FOR_EGRESS) this.#rows.get(name);
   }
   #kept(kind: SecretKind): Secrets {
     return kind === "secrets" ? this.#secrets : this.#variables;
@@ -263,6 +272,11 @@ export class Functions extends DurableObject {
     for (const kept of [this.#secrets, this.#variables]) kept.deleteAll(name);
     return this.#rows.delete(name);
   }
+}
+
+/** The secrets that egress rules of a tenant name. */
+export function egressSecretsOf(env: Cloudflare.Env, tenant: string): NamedSecrets {
+  return { values: (names) => functionsOf(env, tenant).egressSecrets(names) };
 }
 
 /** The functions of a tenant. */

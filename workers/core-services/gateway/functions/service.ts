@@ -7,11 +7,12 @@ import { byteLength, sha256 } from "../../shared/hash.ts";
 import type { Implementation, ServiceDefinition } from "../../shared/method.ts";
 import { onceKey } from "../../shared/once.ts";
 import { FUNCTION_LIMITS } from "../limits.ts";
-import type { functionMethods, SentBinding, Upload } from "../schema/functions.ts";
+import type { functionMethods, OfSecret, SentBinding, Upload } from "../schema/functions.ts";
 import type { Binding, Bundled, FunctionEngine, Settings } from "./engine.ts";
 import type { Packages } from "../packages/packages.ts";
 import { importedNames } from "../packages/imported.ts";
 import type { Functions } from "./functions.ts";
+import { FOR_EGRESS } from "./secrets.ts";
 import { filesOf, type Files } from "./upload.ts";
 
 /** What the methods act on, for one caller. */
@@ -52,9 +53,9 @@ export function functionService(deps: FunctionsDeps): Defined {
       engine.call(name, { kind: "invoke", entrypoint, input }, { version, key: stickyKey, timeoutMs }),
     call: (name, method, args = [], { entrypoint = "default", version, stickyKey, timeoutMs } = {}) =>
       engine.call(name, { kind: "method", entrypoint, method, args }, { version, key: stickyKey, timeoutMs }),
-    setSecret: (key, value, { function: name = "" } = {}) => store.setSecret("secrets", name, key, value, now()),
-    listSecrets: async ({ function: name = "" } = {}) => ({ items: await store.listSecrets("secrets", name) }),
-    deleteSecret: (key, { function: name = "" } = {}) => store.deleteSecret("secrets", name, key),
+    setSecret: (key, value, of) => store.setSecret("secrets", ownerOf(of), key, value, now()),
+    listSecrets: async (of) => ({ items: await store.listSecrets("secrets", ownerOf(of)) }),
+    deleteSecret: (key, of) => store.deleteSecret("secrets", ownerOf(of), key),
     setVariable: (key, value, { function: name = "" } = {}) => store.setSecret("variables", name, key, value, now()),
     listVariables: async ({ function: name = "" } = {}) => ({ items: await store.listVariables(name) }),
     deleteVariable: (key, { function: name = "" } = {}) => store.deleteSecret("variables", name, key),
@@ -66,6 +67,11 @@ export function functionService(deps: FunctionsDeps): Defined {
       return { events: events.map((event) => ({ ...event })), next };
     },
   };
+}
+
+/** Of a function, of egress rules alone, or of all of the tenant's. */
+function ownerOf({ function: name, egress }: OfSecret = {}): string {
+  return egress ? FOR_EGRESS : (name ?? "");
 }
 
 async function deploy({ store, packages, engine, caller, now }: FunctionsDeps, name: string, upload: Upload) {

@@ -143,6 +143,14 @@ const CallOptions = z.strictObject({
   timeoutMs: Count.optional().meta({ description: "Less time than the function has by itself" }),
 });
 
+const OfSecret = z
+  .strictObject({
+    function: FunctionName.optional().meta({ description: "Of this function; without it of all of the tenant's" }),
+    egress: z.literal(true).optional().meta({ description: "For egress rules alone, which name it: no code gets it" }),
+  })
+  .refine((of) => of.function === undefined || of.egress === undefined, "must have function or egress, and not both");
+export type OfSecret = z.infer<typeof OfSecret>;
+
 const page = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), cursor: z.string().optional() });
 const ofFunction = ([name]: readonly unknown[]) => `functions/${String(name)}`;
 const toInvoke = ([name]: readonly unknown[]) => `invoke/${String(name)}`;
@@ -278,12 +286,12 @@ export const functionMethods = {
     resource: toInvoke,
   }),
   setSecret: defineMethod({
-    summary: "Sets a secret of a function, or of all of the tenant's; the next call has it. It is never shown",
+    summary: "Sets a secret of a function, of all of the tenant's, or for egress rules; the next call has it. It is never shown",
     access: "write",
     params: [
       ["key", BindingName],
       ["value", SecretValue],
-      ["options", z.strictObject({ function: FunctionName.optional() }).optional()],
+      ["options", OfSecret.optional()],
     ],
     result: z.object({ key: z.string(), updatedAt: Time }),
     resource: ([, , options]) => ofSecrets((options as { function?: string } | undefined)?.function),
@@ -291,7 +299,7 @@ export const functionMethods = {
   listSecrets: defineMethod({
     summary: "The names of the secrets",
     access: "read",
-    params: [["options", z.strictObject({ function: FunctionName.optional() }).optional()]],
+    params: [["options", OfSecret.optional()]],
     result: z.object({ items: z.array(z.object({ key: z.string(), updatedAt: Time })) }),
     resource: ([options]) => ofSecrets((options as { function?: string } | undefined)?.function),
   }),
@@ -300,7 +308,7 @@ export const functionMethods = {
     access: "write",
     params: [
       ["key", BindingName],
-      ["options", z.strictObject({ function: FunctionName.optional() }).optional()],
+      ["options", OfSecret.optional()],
     ],
     result: z.object({ deleted: z.boolean() }),
     resource: ([, options]) => ofSecrets((options as { function?: string } | undefined)?.function),

@@ -6,6 +6,7 @@ import type { WayOut } from "../../../core-services/gateway/egress/guarded-reque
 import type { Incoming, Outgoing } from "../../../core-services/gateway/egress/redirects.ts";
 import { passedOn } from "../../../core-services/gateway/egress/cdn-loop.ts";
 import { deploymentIdOf } from "../../../core-services/gateway/routes/routed-tenants.ts";
+import { egressSecretsOf } from "../../../core-services/gateway/functions/functions.ts";
 import { trafficOf } from "../../../core-services/gateway/traffic.ts";
 import { DoError } from "../errors.ts";
 import type { ExecutionMeter } from "./budget.ts";
@@ -95,7 +96,14 @@ export const NO_NETWORK: GuestNetwork = {
 export async function wayOutOfTenant(env: Cloudflare.Env, tenant: string, cdnLoop: string): Promise<WayOut> {
   const [{ rules }, id] = await Promise.all([trafficOf(env, tenant).egress(), deploymentIdOf(env)]);
   const { loopbackOrigins } = configOf(env.DO_CONFIG);
-  return { rules, publicNetwork: env.EGRESS, localNetwork: env.EGRESS_LOOPBACK, loopbackOrigins, cdnLoop: passedOn(cdnLoop, id) };
+  return {
+    rules,
+    publicNetwork: env.EGRESS,
+    localNetwork: env.EGRESS_LOOPBACK,
+    loopbackOrigins,
+    cdnLoop: passedOn(cdnLoop, id),
+    secrets: egressSecretsOf(env, tenant),
+  };
 }
 
 function parseSent(sent: unknown): Omit<GuestRequest, "headers"> & { headers: Headers; body: Uint8Array | undefined } {

@@ -4,7 +4,9 @@ import { configOf } from "../../../core-services/auth/config.ts";
 import { looksLikeJwt } from "../../../core-services/auth/jwt/shape.ts";
 import { responseCacheOf } from "../../../core-services/gateway/cache/response-cache.ts";
 import { changed } from "../../../core-services/gateway/routes/changes.ts";
+import { sayWhoMayRead } from "../../../core-services/gateway/routes/cors.ts";
 import { isAmbiguous } from "../../../core-services/gateway/routes/pattern.ts";
+import { ROUTE_METHODS } from "../../../core-services/gateway/routes/methods.ts";
 import { routedPlace, type RoutedPlace } from "../../../core-services/gateway/routes/place.ts";
 import type { Route } from "../../../core-services/gateway/routes/route.ts";
 import { isRouted } from "../../../core-services/gateway/routes/routed-tenants.ts";
@@ -21,13 +23,14 @@ import { askForRoute } from "../functions/for-route.ts";
 import { allows } from "../policy.ts";
 import { Session } from "../session.ts";
 import { readBytes } from "./body.ts";
+import { answeredPreflight } from "./preflight.ts";
 import { HttpError, problem } from "./problem.ts";
 import { rateFields } from "./rate.ts";
 
 /** Bytes of the body of a request that a route passes on. */
 const MAX_ROUTED_BODY_BYTES = 16 * 1024 * 1024;
 const SAFE: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
-const METHODS: ReadonlySet<string> = new Set([...SAFE, "POST", "PUT", "PATCH", "DELETE"]);
+const METHODS: ReadonlySet<string> = new Set(ROUTE_METHODS);
 /** What would hold for everything on the origin, which other tenants' routes and do itself are on. */
 const OF_THE_ORIGIN = [
   "set-cookie",
@@ -46,29 +49,45 @@ export function placeOf(url: URL, session: Session): RoutedPlace | undefined {
 
 /** Answers a request by the routes of a tenant. All that goes wrong is a problem in JSON. */
 export async function answerRouted(request: Request, session: Session, place: RoutedPlace): Promise<Response> {
-  const { circumstances } = Session.depsOf(session);
+  const { env, circumstances } = Session.depsOf(session);
+  const { requestId } = circumstances;
   try {
-    const answer = await routed(request, session, place);
-    return place.isOwnHost ? answer : withoutOrigin(answer);
+    const { tenant, path, isOwnHost } = place;
+    checkRequest(request, path);
+    if (!isOwnHost && !(await isRouted(env, tenant))) throw noRoute();
+    const traffic = trafficOf(env, tenant);
+    const host = isOwnHost ? new URL(request.url).hostname : "";
+    const preflight = await answeredPreflight(traffic, { request, host, path, requestId });
+    if (preflight) return preflight;
+    const { method } = request;
+    const matched = await traffic.match({ method, host, path, headers: [...request.headers] });
+    if (!matched.found) throw otherMethod(matched, method) ?? noRoute();
+    const { cors } = matched.found.stored.route;
+    const answer = await routed(request, session, place, { ...matched, found: matched.found }).catch((error: unknown) =>
+      failed(error, requestId),
+    );
+    // Of a problem, too: a page that may use the route sees what went wrong.
+    if (cors) sayWhoMayRead(answer.headers, cors, request.headers.get("origin"));
+    return answer;
   } catch (error) {
-    const response = problem(error, circumstances.requestId);
-    const { route, target } = (publicError(error, circumstances.requestId).details ?? {}) as { route?: unknown; target?: unknown };
-    if (typeof route === "string") response.headers.set("do-route", route);
-    if (typeof target === "string") response.headers.set("do-target", target);
-    return response;
+    return failed(error, requestId);
   }
 }
 
-async function routed(request: Request, session: Session, { tenant, path, isOwnHost }: RoutedPlace): Promise<Response> {
+function failed(error: unknown, requestId: string): Response {
+  const response = problem(error, requestId);
+  const { route, target } = (publicError(error, requestId).details ?? {}) as { route?: unknown; target?: unknown };
+  if (typeof route === "string") response.headers.set("do-route", route);
+  if (typeof target === "string") response.headers.set("do-target", target);
+  return response;
+}
+
+type Found = MatchFound & { readonly found: NonNullable<MatchFound["found"]> };
+
+async function routed(request: Request, session: Session, { tenant, path, isOwnHost }: RoutedPlace, matched: Found): Promise<Response> {
   const { env, now, waitUntil, circumstances } = Session.depsOf(session);
   const { cdnLoop } = circumstances;
-  const { method } = request;
-  const url = new URL(request.url);
-  checkRequest(request, path);
-  if (!isOwnHost && !(await isRouted(env, tenant))) throw noRoute();
   const traffic = trafficOf(env, tenant);
-  const matched = await traffic.match({ method, host: isOwnHost ? url.hostname : "", path, headers: [...request.headers] });
-  if (!matched.found) throw otherMethod(matched, method) ?? noRoute();
   const { stored, groups } = matched.found;
   const { route } = stored;
   const caller = route.auth === "none" ? undefined : await callerOf(request, session, tenant, route);
@@ -81,7 +100,7 @@ async function routed(request: Request, session: Session, { tenant, path, isOwnH
   const deps = { traffic, targets, cache, nowMs: now, random: Math.random, waitUntil };
   const answer = await runRoute(deps, { route, groups, request: routedRequest });
   for (const [name, value] of rate ? rateFields([rate]) : []) answer.headers.set(name, value);
-  return answer;
+  return isOwnHost ? answer : withoutOrigin(answer);
 }
 
 /** @throws DoError for what no route takes */
