@@ -116,12 +116,27 @@ describe("retention by age", () => {
     const store = env.EXECUTIONS.getByName(newTenant());
     const nowMs = Date.now();
     const record = (id: string, startedMs: number) =>
-      store.record(startedAt(id, startedMs), { ...ENDED, id, endedMs: nowMs, answer: undefined });
+      store.record([{ begin: startedAt(id, startedMs), finish: { ...ENDED, id, endedMs: nowMs, answer: undefined } }]);
     await record("exec_kept", nowMs - RETENTION.ms);
     await record("exec_gone", nowMs - RETENTION.ms - 1);
     // The sweep runs once in a hundred.
     for (let i = 0; i < RETENTION.executions / 10; i++) await record(`exec_new${i}`, nowMs);
     expect([await store.get("exec_kept"), await store.get("exec_gone")]).toMatchObject([{ id: "exec_kept" }, undefined]);
+  });
+});
+
+describe("records that follow their answers", () => {
+  it("are there for whoever asks next, also those that are written together, and a large one", async () => {
+    const DO = bindingFor("tenant");
+    const run = (code: string) => DO.execute({ code });
+    const large = await run(`return ${"1 + ".repeat(20_000)}1`);
+    const small = [];
+    // Eight at a time: a few would not fill what is written together.
+    for (let i = 0; i < 9; i++) small.push(...(await Promise.all(Array.from({ length: 8 }, (_, n) => run(`return ${n}`)))));
+    const last = await run("throw new Error('seen')");
+    expect(await (await DO.executions).get(last.id)).toMatchObject({ id: last.id, outcome: "threw", error: { message: "seen" } });
+    const { items } = await (await DO.executions).list({ limit: 100 });
+    expect(items.map(({ id }) => id).toSorted()).toEqual([large, ...small, last].map(({ id }) => id).toSorted());
   });
 });
 

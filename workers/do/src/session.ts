@@ -289,8 +289,9 @@ export class ExecutionsCapability extends RpcTarget {
       if (!allows(granted.scopes, "executions", access, "*")) {
         throw await denied(this.#env, this.#authority, "Cannot look after executions", `executions:${access}`);
       }
-      await allWritten(principal.tenant);
-      return this.#env.EXECUTIONS.getByName(principal.tenant);
+      const store = this.#env.EXECUTIONS.getByName(principal.tenant);
+      await allWritten(principal.tenant, (records) => store.record(records));
+      return store;
     });
   }
 }

@@ -4,7 +4,7 @@ import type { Remote } from "../../auth/remote.ts";
 import { once, type OnceKey } from "../../shared/once.ts";
 import type { NamedSecrets } from "../egress/added-headers.ts";
 import { FUNCTION_LIMITS } from "../limits.ts";
-import { choose, type Share } from "./choose.ts";
+import { choose, type Range, type Share } from "./choose.ts";
 import { Deployments } from "./deployments.ts";
 import type { Choice, EntrypointInfo, Live, Settings } from "./engine.ts";
 import { FunctionRows, noFunction, type FunctionChanges, type FunctionInfo } from "./function-rows.ts";
@@ -31,6 +31,8 @@ export class Functions extends DurableObject {
   readonly #tails = new Tails();
   /** What calls ask for, until something changes. */
   readonly #live = new Map<string, Promise<Live>>();
+  /** What answers now, by function: each call asks for it. */
+  readonly #current = new Map<string, { readonly shares: readonly Share[]; readonly ranges: readonly Range[] }>();
 
   constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
     super(ctx, env);
@@ -49,13 +51,12 @@ export class Functions extends DurableObject {
 
   /** What a call of the function needs now. @throws DoError NOT_FOUND */
   async resolve(name: string, { version, key }: Choice, random: number): Promise<Live> {
-    const deployment = this.#deployments.current(name);
-    if (!deployment) throw noFunction(name);
+    const deployment = this.#answers(name);
     if (version !== undefined && !deployment.shares.some((share) => share.version === version)) {
       const live = deployment.shares.map((share) => share.version).join(", ");
       throw new DoError("NOT_FOUND", `${name} has no live version ${version}; there is ${live}`, { reason: "VERSION_NOT_LIVE" });
     }
-    const chosen = version ?? choose(this.#deployments.ranges(name, deployment), key, name, random);
+    const chosen = version ?? choose(deployment.ranges, key, name, random);
     const cacheKey = `${name} ${chosen}`;
     const known = this.#live.get(cacheKey) ?? this.#makeLive(name, chosen ?? "");
     this.#live.set(cacheKey, known);
@@ -65,6 +66,16 @@ export class Functions extends DurableObject {
       this.#live.delete(cacheKey);
       throw error;
     }
+  }
+
+  #answers(name: string): { readonly shares: readonly Share[]; readonly ranges: readonly Range[] } {
+    const known = this.#current.get(name);
+    if (known) return known;
+    const deployment = this.#deployments.current(name);
+    if (!deployment) throw noFunction(name);
+    const made = { shares: deployment.shares, ranges: this.#deployments.ranges(name, deployment) };
+    this.#current.set(name, made);
+    return made;
   }
 
   async #makeLive(name: string, version: string): Promise<Live> {
@@ -251,6 +262,7 @@ export class Functions extends DurableObject {
   /** One step, after which calls ask anew. */
   #change<T>(write: () => T): T {
     this.#live.clear();
+    this.#current.clear();
     return this.ctx.storage.transactionSync(write);
   }
 

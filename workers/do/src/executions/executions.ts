@@ -14,6 +14,7 @@ import {
   type FinishEntry,
   type RunControl,
 } from "./schema.ts";
+import type { WholeRecord } from "./unwritten.ts";
 import { Texts } from "../../../core-services/shared/texts.ts";
 
 interface Row extends Record<string, SqlStorageValue> {
@@ -111,11 +112,13 @@ export class Executions extends DurableObject {
     if (running) this.#keepAnswer(running.begin, entry);
   }
 
-  /** Start and end of an execution that nobody could have missed in between: one row, written once. */
-  record(begin: BeginEntry, finish: FinishEntry): void {
-    this.#insert(begin, finish);
-    this.#putEnded(finish);
-    this.#sweepSometimes(finish.endedMs);
+  /** Start and end of executions that nobody could have missed in between: one row each, written once. */
+  record(records: readonly WholeRecord[]): void {
+    for (const { begin, finish } of records) {
+      this.#insert(begin, finish);
+      this.#putEnded(finish);
+      this.#sweepSometimes(finish.endedMs);
+    }
   }
 
   #insert(entry: BeginEntry, finish?: FinishEntry): void {

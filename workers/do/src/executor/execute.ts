@@ -6,7 +6,7 @@ import { onceKey } from "../../../core-services/shared/once.ts";
 import { noteIfDenied, type Authority } from "../capabilities.ts";
 import { DoError } from "../errors.ts";
 import type { BeginEntry, FinishEntry, RunControl } from "../executions/schema.ts";
-import { hasFailed, works, writeLater } from "../executions/unwritten.ts";
+import { hasFailed, works } from "../executions/unwritten.ts";
 import type { Executor, Place } from "./executor.ts";
 import { Engine } from "../functions/engine.ts";
 import { GuestSurface } from "./guest-surface.ts";
@@ -197,7 +197,7 @@ async function runAndRecord(
     answer: keepAnswer ? answer : undefined,
   };
   if (recording.hasBegun) await recording.finish(ended);
-  else deps.waitUntil(writeLater(caller.principal.tenant, () => recording.finish(ended)));
+  else deps.waitUntil(recording.finishLater(caller.principal.tenant, ended, job.code.length + job.input.length));
   return answer;
 }
 

@@ -50,7 +50,9 @@ export class ExecutionNetwork implements GuestNetwork {
   readonly requests: CapturedRequest[] = [];
   truncated = false;
   readonly #options: NetworkOptions;
-  readonly #over = new AbortController();
+  /** There once something was asked for: ending it costs as much as a small call. */
+  #over: AbortController | undefined;
+  #isOver = false;
 
   constructor(options: NetworkOptions) {
     this.#options = options;
@@ -63,6 +65,8 @@ export class ExecutionNetwork implements GuestNetwork {
     const atMs = elapsedMs();
     try {
       const answer = await meter.call({ service: "egress", method, access: isSafe ? "read" : "write" }, async () => {
+        if (this.#isOver) throw new DoError("CANCELLED", "Cannot fetch: the execution is over", { reason: "EXECUTION_OVER" });
+        this.#over ??= new AbortController();
         const signal = AbortSignal.any([this.#over.signal, AbortSignal.timeout(Math.max(1, leftMs()))]);
         return send({ url, method, headers, body, redirect, signal, maxBytes: MAX_RESPONSE_BYTES });
       });
@@ -78,7 +82,8 @@ export class ExecutionNetwork implements GuestNetwork {
 
   /** What is under way is given up: the execution is over. */
   close(): void {
-    this.#over.abort();
+    this.#isOver = true;
+    this.#over?.abort();
   }
 
   #capture({ url, ...request }: CapturedRequest): void {

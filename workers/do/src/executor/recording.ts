@@ -1,5 +1,6 @@
 import type { Admission, BeginEntry, FinishEntry, RunControl } from "../executions/schema.ts";
 import type { Executions } from "../executions/executions.ts";
+import { recordLater, writeLater } from "../executions/unwritten.ts";
 
 /** A run that is still going after this is worth a row that says so. */
 const BEGIN_AFTER_MS = 20;
@@ -46,10 +47,18 @@ export class Recording {
     return this.#begun !== undefined;
   }
 
+  /** Settles when the end is on record. For what has begun. */
   async finish(entry: FinishEntry): Promise<void> {
+    await this.begin();
+    await this.#store.finish(entry);
+  }
+
+  /** Records the end after the answer, for what nobody could have missed. @param sentCharacters of code and input */
+  finishLater(tenant: string, entry: FinishEntry, sentCharacters: number): Promise<void> {
     clearTimeout(this.#timer);
-    if (!this.#begun) return this.#store.record(this.#makeEntry(), entry);
-    await this.#begun;
-    return this.#store.finish(entry);
+    if (this.#begun) return writeLater(tenant, () => this.finish(entry));
+    const characters = entry.logs.reduce((sum, { message }) => sum + message.length, sentCharacters);
+    const make = () => ({ begin: this.#makeEntry(), finish: entry });
+    return recordLater(tenant, { characters, make }, (records) => this.#store.record(records));
   }
 }

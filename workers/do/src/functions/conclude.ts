@@ -1,8 +1,6 @@
 import type { CapturedRequest, Limits } from "../../../../sdk/src/types.ts";
 import { functionsOf } from "../../../core-services/gateway/functions/functions.ts";
-import { sha256 } from "../../../core-services/shared/hash.ts";
 import type { BeginEntry } from "../executions/schema.ts";
-import { writeLater } from "../executions/unwritten.ts";
 import type { ExecuteDeps, Parent } from "../executor/execute.ts";
 import type { Conclusion } from "../executor/outcome.ts";
 import type { Recording } from "../executor/recording.ts";
@@ -28,7 +26,7 @@ export async function conclude(deps: ExecuteDeps, call: FunctionRun, id: string,
   const endedMs = deps.now();
   // The caller does not wait for the disk: what had an effect has been on record since before it.
   const ended = { id, endedMs, outcome: conclusion.outcome, ...record, requests, error, answer: undefined };
-  deps.waitUntil(writeLater(tenant, () => recording.finish(ended)));
+  deps.waitUntil(recording.finishLater(tenant, ended, 0));
   if (live.isTailed) {
     const event = {
       executionId: id,
@@ -92,10 +90,11 @@ export function beginEntry(
     principal,
     language: "js",
     code,
-    codeHash: sha256("function", code),
+    // It is a name, and as short as a hash.
+    codeHash: `function:${code}`,
     input: "",
     inputTypes: {},
-    requestHash: sha256(live.codeHash),
+    requestHash: live.codeHash,
     once: undefined,
     cache: undefined,
   };

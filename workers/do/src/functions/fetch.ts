@@ -39,6 +39,7 @@ export async function fetchFunction(
   const { request, live, parent, entrypoint = "default", ...rest } = asked;
   const answered = Promise.withResolvers<{ response: FunctionResponse; executionId: string }>();
   const { pathname } = new URL(request.url);
+  let hasAnswered = false;
   const ended = runFunction(
     deps,
     {
@@ -46,13 +47,18 @@ export async function fetchFunction(
       live,
       call: { kind: "fetch", entrypoint, request },
       label: `${request.method} ${pathname}`,
-      onResponse: (response, executionId) => answered.resolve({ response, executionId }),
+      onResponse: (response, executionId) => {
+        hasAnswered = true;
+        answered.resolve({ response, executionId });
+      },
     },
     parent,
   );
   // It goes on when who asked goes away, to its end and its record.
   deps.waitUntil(ended.catch(() => undefined));
-  const withoutAnswer = ended.then((end): never => {
+  const withoutAnswer = ended.then((end) => {
+    // Who asked has gone on.
+    if (hasAnswered) return answered.promise;
     end.check();
     throw new DoError("UPSTREAM", `${live.name}: it ended without an answer`, { reason: "FUNCTION_NO_ANSWER" });
   });

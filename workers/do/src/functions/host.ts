@@ -6,6 +6,7 @@ import type { Logbook } from "../executor/logbook.ts";
 import type { GuestResponse } from "../executor/guest/protocol.ts";
 import type { GuestNetwork } from "../executor/network.ts";
 import type { Redactor } from "./redact.ts";
+import { isResponseHead } from "./response-head.ts";
 import { DoError } from "../errors.ts";
 
 /** An answer to a request: its head, and its body as it comes. */
@@ -21,7 +22,6 @@ const HeaderValue = z
   .max(16_384)
   .regex(/^[\t\x20-\x7e\x80-\xff]*$/);
 const HeaderList = z.array(z.tuple([HeaderName, HeaderValue])).max(200);
-const ResponseHead = z.object({ status: z.int().min(200).max(599), headers: HeaderList });
 const DispatchHead = z.object({ url: z.url().max(16_384), method: z.string().regex(/^[A-Za-z]{1,32}$/), headers: HeaderList });
 
 export interface DispatchCall {
@@ -67,12 +67,11 @@ export class FunctionRunHost extends RpcTarget implements FunctionHost {
 
   async respond(head: unknown, body: unknown): Promise<void> {
     const { redactor, onResponse } = this.#options;
-    const parsed = ResponseHead.safeParse(head);
-    if (!parsed.success || this.#hasResponded || !(body === null || body instanceof ReadableStream)) {
+    if (!isResponseHead(head) || this.#hasResponded || !(body === null || body instanceof ReadableStream)) {
       throw new DoError("INVALID_ARGUMENT", "The answer of the function is none: a status from 200 to 599, headers, a body");
     }
     this.#hasResponded = true;
-    const { status, headers } = parsed.data;
+    const { status, headers } = head;
     const shown = headers.map(([name, value]): [string, string] => [name, redactor.text(value)]);
     if (body === null) return onResponse({ status, headers: shown, body: null });
     const through = redactor.isIdle ? new IdentityTransformStream() : redactor.stream();

@@ -5,7 +5,6 @@ import { realmOf } from "../../../core-services/auth/realm.ts";
 import type { Live } from "../../../core-services/gateway/functions/engine.ts";
 import { functionsOf } from "../../../core-services/gateway/functions/functions.ts";
 import { principalIdOf } from "../../../core-services/gateway/functions/names.ts";
-import { sha256 } from "../../../core-services/shared/hash.ts";
 import { newId } from "../../../core-services/shared/ids.ts";
 import type { Authority, Via } from "../capabilities.ts";
 import { hasFailed, works } from "../executions/unwritten.ts";
@@ -13,7 +12,6 @@ import { DoError } from "../errors.ts";
 import type { Turns } from "../executor/budget.ts";
 import { Control, executeWithin, type ExecuteDeps, type Parent } from "../executor/execute.ts";
 import type { FunctionProgram } from "../executor/executor.ts";
-import { FUNCTION_HARNESS_MODULE } from "../executor/guest.generated.ts";
 import type { FunctionCall } from "../executor/guest/function-protocol.ts";
 import { GuestSurface } from "../executor/guest-surface.ts";
 import { ExecutionNetwork } from "../executor/network.ts";
@@ -25,7 +23,7 @@ import type { Principal } from "../principal.ts";
 import { beginEntry, conclude } from "./conclude.ts";
 import { Engine } from "./engine.ts";
 import { dispatchTo } from "./dispatcher.ts";
-import { policyOfFunction, principalOf } from "./grant.ts";
+import { grantOf, principalOf, type Grant } from "./grant.ts";
 import { FunctionRunHost, type FunctionResponse } from "./host.ts";
 import { senderOf, type Outbound } from "./outbound.ts";
 import { Redactor } from "./redact.ts";
@@ -75,10 +73,10 @@ export async function runFunction(deps: ExecuteDeps, run: FunctionRun, parent: P
       retryable: false,
     });
   }
-  const policy = policyOfFunction(deps.env, run);
-  const leave = parent ? await enterWithin(run, parent) : await takePlace(deps, run, policy);
+  const grant = grantOf(deps.env, run);
+  const leave = parent ? await enterWithin(run, parent) : await takePlace(deps, run, grant.policy);
   try {
-    return await runWithin(deps, run, policy, parent);
+    return await runWithin(deps, run, grant, parent);
   } finally {
     leave();
   }
@@ -99,7 +97,12 @@ async function takePlace({ env, now, waitUntil }: ExecuteDeps, { tenant, live }:
   return () => waitUntil(realm.release(place));
 }
 
-async function runWithin(deps: ExecuteDeps, call: FunctionRun, policy: Policy, parent: Parent | undefined): Promise<FunctionEnd> {
+async function runWithin(
+  deps: ExecuteDeps,
+  call: FunctionRun,
+  { policy, warmId }: Grant,
+  parent: Parent | undefined,
+): Promise<FunctionEnd> {
   const { env, now, executor } = deps;
   const { tenant, live } = call;
   const principal = principalOf(tenant, live);
@@ -121,7 +124,6 @@ async function runWithin(deps: ExecuteDeps, call: FunctionRun, policy: Policy, p
     await recording.begin();
     works(tenant);
   }
-  const warmId = warmIdOf(tenant, policy, live);
   const enter = () => executor.enter({ executionId: id, tenant, depth, limits, warmId });
   const place = await enter();
   recording.beginLater(() => run.stop("cancelled"));
@@ -135,17 +137,6 @@ async function runWithin(deps: ExecuteDeps, call: FunctionRun, policy: Policy, p
   const record = await run.execute(place, enter, attempt);
   network.close();
   return conclude(deps, call, id, { ...record, requests: network.requests }, recording);
-}
-
-/** Of what an isolate is kept under: nothing that another may not share. Secrets, variables and the time come with the call. */
-function warmIdOf(tenant: string, policy: Policy, { codeHash }: Live): string {
-  const kept = { ...policy, limits: { ...policy.limits, wallMs: 0 } };
-  return sha256(tenant, JSON.stringify(kept), codeHash, harnessHash());
-}
-
-let harness: string | undefined;
-function harnessHash(): string {
-  return (harness ??= sha256(FUNCTION_HARNESS_MODULE));
 }
 
 type Held = Authority & { readonly meter: Run["meter"] };
