@@ -79,6 +79,8 @@ export interface FunctionVersion {
   settings: { permissions: string[]; tier: string; limits: Record<string, number>; bindings: Record<string, unknown>[]; egress?: unknown };
   entrypoints: { name: string; kind: "function" | "worker" | "durable"; methods: string[] }[];
   codeBytes: number;
+  /** What of the package store is in its code: `zod@4.6.7`. */
+  packages: string[];
 }
 
 /** With the files that it was made of. */

@@ -23,7 +23,12 @@ export interface BundlePackage {
 export type PackageEntrances = Readonly<Record<string, string>>;
 
 export type Bundled =
-  | { readonly code: string; readonly map: string }
+  | {
+      readonly code: string;
+      readonly map: string;
+      /** Ids of those packages of which there is something in the code. */
+      readonly packages: readonly string[];
+    }
   | { readonly error: string; readonly file?: string; readonly line?: number; readonly column?: number };
 
 /** What one export of a function's main module is. */

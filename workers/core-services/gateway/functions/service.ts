@@ -80,12 +80,12 @@ async function deploy({ store, packages, engine, caller, now }: FunctionsDeps, n
   await checkOutbound(store, name, settings);
   const needed = await packages.gather(importedNames(sent.files));
   const bundled = await engine.bundle({ ...sent, ...needed, files: [...sent.files, ...Object.entries(needed.files)] });
-  const { code, map } = checkBundle(bundled, sent);
+  const { code, map, packages: used } = checkBundle(bundled, sent);
   const source = JSON.stringify(sent);
   const id = `ver_${sha256(source, code, JSON.stringify(settings)).slice(0, 32)}`;
   const isKept = await store.hasVersion(name, id);
   const entrypoints = isKept ? [] : checkEntrypoints(await engine.describe(code, map, settings));
-  const version = { id, createdBy: caller.id, message: upload.message, settings, entrypoints, code, map, source };
+  const version = { id, createdBy: caller.id, message: upload.message, settings, entrypoints, code, map, packages: used, source };
   const { tags, public: isPublic, live = true, message, idempotencyKey } = upload;
   const changes = { tags, isPublic, secrets: secretsOf(upload) };
   const key = onceKey(idempotencyKey, "deploy", [name, id, tags, isPublic, live], caller.id);
@@ -153,7 +153,7 @@ function checkLimits(limits: Partial<Limits>, { tier, limits: ofTier }: Function
   }
 }
 
-function checkBundle(bundled: Bundled, { mainModule }: Files): { code: string; map: string } {
+function checkBundle(bundled: Bundled, { mainModule }: Files): Extract<Bundled, { code: string }> {
   if (!("code" in bundled)) {
     const { error, file = mainModule, line, column } = bundled;
     throw doesNotLoad(`${line === undefined ? "" : `${file}:${line}:${column}: `}${error}`, "BUILD_FAILED", { file, line, column });

@@ -15,6 +15,8 @@ export interface VersionInfo {
   settings: { permissions: string[]; tier: string; limits: Record<string, number>; bindings: Record<string, unknown>[]; egress?: unknown };
   entrypoints: { name: string; kind: EntrypointInfo["kind"]; methods: string[] }[];
   codeBytes: number;
+  /** What of the store is in its code: `zod@4.6.7`. */
+  packages: string[];
 }
 
 /** The versions of a tenant's functions, which never change, with the texts that they are made of. */
@@ -25,6 +27,14 @@ export class Versions {
   constructor(sql: SqlStorage) {
     this.#sql = sql;
     this.#texts = new Texts(sql);
+    this.#addPackages();
+  }
+
+  /** Of data that was made before versions said what they hold. */
+  #addPackages(): void {
+    const columns = this.#sql.exec<{ name: string }>("SELECT name FROM pragma_table_info('versions')").toArray();
+    if (columns.some(({ name }) => name === "packages")) return;
+    this.#sql.exec("ALTER TABLE versions ADD COLUMN packages TEXT NOT NULL DEFAULT '[]'");
   }
 
   /** The module of a version, by its hash. */
@@ -82,7 +92,7 @@ export class Versions {
     this.#texts.put(`map:${codeHash}`, version.map);
     this.#texts.put(`source:${sourceHash}`, version.source);
     this.#sql.exec(
-      "INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       name,
       version.id,
       nowMs,
@@ -93,6 +103,7 @@ export class Versions {
       codeHash,
       sourceHash,
       version.code.length,
+      JSON.stringify(version.packages),
     );
     this.#dropOldest(name, [version.id, ...answering]);
     return true;
@@ -133,6 +144,7 @@ function toVersion(row: VersionRow): VersionInfo {
     settings: JSON.parse(row.settings) as VersionInfo["settings"],
     entrypoints: JSON.parse(row.entrypoints) as VersionInfo["entrypoints"],
     codeBytes: row.code_bytes,
+    packages: JSON.parse(row.packages) as string[],
   };
 }
 

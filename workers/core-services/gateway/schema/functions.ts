@@ -132,6 +132,7 @@ const VersionInfo = z.object({
   }),
   entrypoints: z.array(Entrypoint),
   codeBytes: z.int(),
+  packages: z.array(z.string()).meta({ description: "What of the package store is in its code, as zod@4.6.7" }),
 });
 
 const Namespace = z.object({ name: z.string(), id: z.string(), createdAt: Time });

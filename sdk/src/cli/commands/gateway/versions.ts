@@ -19,7 +19,7 @@ export function addVersions(functions: Command, act: Act): void {
         const [page, info] = await Promise.all([gateway.listVersions(String(name)), gateway.getFunction(String(name))]);
         const rows = page.items.map((version) => versionRow(version, info.deployment));
         if (globals.json) jsonToStdout(page);
-        else toStdout(table(["ID", "LIVE", "CREATED", "BY", "MESSAGE"], rows));
+        else toStdout(table(["ID", "LIVE", "CREATED", "BY", "PACKAGES", "MESSAGE"], rows));
         if (!globals.json && page.cursor !== undefined) toStderr(`There are more than these ${rows.length}.`);
         return EXIT.ok;
       }),
@@ -112,7 +112,10 @@ function showLive(name: string, deployment: FunctionDeployment, asJson: boolean)
   return EXIT.ok;
 }
 
-function versionRow({ id, createdAt, createdBy, message }: FunctionVersion, deployment: FunctionDeployment | undefined): string[] {
+function versionRow(
+  { id, createdAt, createdBy, packages, message }: FunctionVersion,
+  deployment: FunctionDeployment | undefined,
+): string[] {
   const share = deployment?.shares.find(({ version }) => version === id);
-  return [id, share ? `${share.percentage}%` : "", createdAt, createdBy, message ?? ""];
+  return [id, share ? `${share.percentage}%` : "", createdAt, createdBy, packages.join(" "), message ?? ""];
 }

@@ -91,7 +91,7 @@ function findFile(files: ReadonlyMap<string, string>, path: string): string | un
 }
 
 /** The id of the package that a file is in. */
-function inPackage(path: string): string | undefined {
+export function inPackage(path: string): string | undefined {
   return /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1];
 }
 

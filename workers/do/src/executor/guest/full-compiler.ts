@@ -3,10 +3,10 @@
  * of every other isolate, and is loaded only when code needs it (compile/typescript.ts, and what is saved).
  */
 import { abortIsolate, WorkerEntrypoint } from "cloudflare:workers";
-import { build, initialize, transform, type Message, type TransformFailure } from "esbuild-wasm/esm/browser.js";
+import { build, initialize, transform, type Message, type Metafile, type TransformFailure } from "esbuild-wasm/esm/browser.js";
 import wasmModule from "esbuild.wasm";
 import type { Bundled, BundleRequest } from "./bundle-protocol.ts";
-import { filesPlugin } from "./files-plugin.ts";
+import { filesPlugin, inPackage } from "./files-plugin.ts";
 
 type Compiled = { code: string; map: string } | { error: string; line: number; column: number };
 
@@ -49,6 +49,7 @@ export default class FullCompiler extends WorkerEntrypoint {
         target: "es2024",
         platform: "neutral",
         sourcemap: "external",
+        metafile: true,
         sourcesContent: false,
         legalComments: "none",
         define: { "process.env.NODE_ENV": '"production"' },
@@ -57,7 +58,7 @@ export default class FullCompiler extends WorkerEntrypoint {
         plugins: [filesPlugin(new Map(files), packages)],
       });
       const text = (suffix: string) => made.outputFiles.find(({ path }) => path.endsWith(suffix))?.text ?? "";
-      return { code: text("user.js"), map: text("user.js.map") };
+      return { code: text("user.js"), map: text("user.js.map"), packages: packagesOf(made.metafile) };
     } catch (error) {
       const [first] = (error as { errors?: Message[] }).errors ?? [];
       if (!first) abortIsolate("The compiler died");
@@ -68,4 +69,10 @@ export default class FullCompiler extends WorkerEntrypoint {
       };
     }
   }
+}
+
+function packagesOf({ outputs }: Metafile): string[] {
+  const inputs = Object.values(outputs).flatMap((output) => Object.entries(output.inputs));
+  const bundled = inputs.flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? [inPackage(path.replace(/^upload:/, ""))] : []));
+  return [...new Set(bundled)].filter((id) => id !== undefined).toSorted();
 }
