@@ -67,6 +67,9 @@ describe("doer deploy", () => {
       stdout: "TOKEN is set\n",
     });
     expect((await run(["secrets", "list", "--function", "hello"])).stdout).toMatch(/TOKEN +20/);
+    writeFileSync(join(folder, ".env"), "# of the shop\nA=first-secret\nB='second secret'\n");
+    expect(await run(["secrets", "import", ".env", "--function", "hello"])).toMatchObject({ code: 0, stdout: "Set A, B\n" });
+    expect((await run(["secrets", "list", "--function", "hello"])).stdout).toMatch(/A +20[^]*B +20[^]*TOKEN +20/);
     const tail = startDoer(["tail", "hello", "--calls", "1"], { env });
     await tail.untilStderr("Waiting for calls");
     expect(await (await fetch(`${host.url}/fn/root/hello`)).text()).toBe("hello");

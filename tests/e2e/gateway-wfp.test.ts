@@ -106,8 +106,73 @@ describe("Workers for Platforms by Cloudflare's own SDK", () => {
     expect(await ask("ada")).toEqual(["bye!", "no", 12]);
     expect((await api().scripts.secrets.list("ada", NS)).result).toEqual([{ name: "TOKEN", type: "secret_text" }]);
     expect(await api().scripts.secrets.get("TOKEN", { ...NS, script_name: "ada" })).toEqual({ name: "TOKEN", type: "secret_text" });
+    const bulk = (changes: Record<string, string | null>) =>
+      api().scripts.secrets.bulkUpdate("ada", {
+        ...NS,
+        secrets: Object.fromEntries(
+          Object.entries(changes).map(([name, text]) => [name, text === null ? null : { name, text, type: "secret_text" as const }]),
+        ),
+      });
+    expect(await bulk({ TOKEN: "rotated-by-bulk", OTHER: "other-secret" })).toEqual({
+      OTHER: { name: "OTHER", type: "secret_text" },
+      TOKEN: { name: "TOKEN", type: "secret_text" },
+    });
+    expect(await ask("ada")).toEqual(["bye!", "no", 15]);
+    // In one step: nothing of what is refused in part is done.
+    expect(await apiError(bulk({ OTHER: null, "no-name": "x" }))).toEqual([400, 10_000]);
+    expect(Object.keys(await bulk({}))).toEqual(["OTHER", "TOKEN"]);
+    expect(Object.keys(await bulk({ OTHER: null, GONE: null }))).toEqual(["TOKEN"]);
     await api().scripts.secrets.delete("TOKEN", { ...NS, script_name: "ada" });
     expect((await api().scripts.secrets.list("ada", NS)).result).toEqual([]);
+  });
+
+  it("bindings are inherited by name, by an old name, of a version, and kept by type", async () => {
+    const files = [await module(json("[env.A ?? 0, env.B ?? 0, env.J ?? 0, env.S?.length ?? 0]"))];
+    const upload = async (metadata: object) =>
+      (await api().scripts.update("dan", { ...NS, metadata: { main_module: "worker.mjs", ...metadata }, files })).etag;
+    const text = (name: string, value: string) => ({ type: "plain_text" as const, name, text: value });
+    const inherit = (name: string, more: object = {}) => ({ type: "inherit" as const, name, ...more });
+    const first = await upload({
+      bindings: [
+        text("A", "a1"),
+        text("B", "b1"),
+        { type: "json", name: "J", json: "j1" as never },
+        { type: "secret_text", name: "S", text: "secret" },
+      ],
+    });
+    expect(await ask("dan")).toEqual({ value: ["a1", "b1", "j1", 6] });
+    await upload({ bindings: [inherit("A"), inherit("J", { version_id: "latest" }), inherit("S")] });
+    expect(await ask("dan")).toEqual({ value: ["a1", 0, "j1", 6] });
+    await upload({ bindings: [inherit("B", { old_name: "A" })] });
+    expect(await ask("dan")).toEqual({ value: [0, "a1", 0, 6] });
+    await upload({ bindings: [text("A", "a4"), inherit("B", { version_id: first })] });
+    expect(await ask("dan")).toEqual({ value: ["a4", "b1", 0, 6] });
+    await upload({ bindings: [text("A", "a5")], keep_bindings: ["plain_text"] });
+    expect(await ask("dan")).toEqual({ value: ["a5", "b1", 0, 6] });
+    await api().scripts.settings.edit("dan", {
+      ...NS,
+      settings: { bindings: [inherit("B"), { type: "json", name: "J", json: "j7" }] },
+    });
+    expect(await ask("dan")).toEqual({ value: [0, "b1", "j7", 6] });
+    expect(await apiError(upload({ bindings: [inherit("GONE")] }))).toEqual([400, 10_000]);
+    expect(await apiError(upload({ bindings: [inherit("A", { version_id: `ver_${"0".repeat(32)}` })] }))).toEqual([404, 10_000]);
+    expect(
+      await apiError(api().scripts.update("new", { ...NS, metadata: { main_module: "worker.mjs", bindings: [inherit("A")] }, files })),
+    ).toEqual([404, 10_007]);
+    expect(await ask("dan")).toEqual({ value: [0, "b1", "j7", 6] });
+  });
+
+  it("a dispatcher's outbound Worker is bound as Cloudflare binds it", async () => {
+    const { gateway } = connect(host.url, host.rootKey);
+    await gateway.deploy("guard", { code: "export default { fetch: (request, env) => Response.json([request.url, env.customer]) }" });
+    const outbound = { worker: { service: "guard" }, params: [{ name: "customer" }] };
+    const bindings = [{ type: "dispatch_namespace" as const, name: "CUSTOMERS", namespace: "customers", outbound }];
+    const code = `export default { fetch: (r, env) => env.CUSTOMERS.get("fetches", {}, { outbound: { customer: "eve" } }).fetch(r) }`;
+    const [inner, files] = [[await module("export default { fetch: () => fetch('https://a.example/x') }")], [await module(code)]];
+    await api().scripts.update("fetches", { ...NS, metadata: { main_module: "worker.mjs" }, files: inner });
+    await api().scripts.update("eve-door", { ...NS, metadata: { main_module: "worker.mjs", bindings }, files });
+    expect((await api().scripts.bindings.get("eve-door", NS)).result).toEqual(bindings);
+    expect(await ask("eve-door")).toEqual(["https://a.example/x", "eve"]);
   });
 
   it("content alone is replaced; versions wait, and deployments divide", async () => {

@@ -147,6 +147,8 @@ export interface GatewayFunctions {
   call(name: string, method: string, args?: unknown[], options?: CallOptions): Promise<unknown>;
   /** Of one function, for egress rules alone, or else of all of the tenant's. It is never shown. */
   setSecret(key: string, value: string, options?: OfSecret): Promise<{ key: string; updatedAt: string }>;
+  /** Several in one step; null deletes one. Answers all that there are then. */
+  setSecrets(changes: Record<string, string | null>, options?: OfSecret): Promise<{ items: { key: string; updatedAt: string }[] }>;
   listSecrets(options?: OfSecret): Promise<{ items: { key: string; updatedAt: string }[] }>;
   deleteSecret(key: string, options?: OfSecret): Promise<{ deleted: boolean }>;
   /** A variable that can be read again, of one function, or without it of all of the tenant's. The next call has it. */

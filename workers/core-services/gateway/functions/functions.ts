@@ -200,6 +200,18 @@ export class Functions extends DurableObject {
       return { key, updatedAt: new Date(nowMs).toISOString() };
     });
   }
+  /** Sets some and deletes those that are null, in one step. @returns all that there are then */
+  async setSecrets(name: string, changes: Readonly<Record<string, string | null>>, nowMs: number): Promise<SecretInfo[]> {
+    this.#checkOwner(name);
+    const entries = Object.entries(changes);
+    const set = Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== null));
+    const sealed = await this.#secrets.seal(name, set);
+    return this.#change(() => {
+      for (const [key, value] of entries) if (value === null) this.#secrets.delete(name, key);
+      this.#secrets.put(name, sealed, nowMs);
+      return this.#secrets.list(name);
+    });
+  }
   listSecrets(kind: SecretKind, name: string): SecretInfo[] {
     this.#checkOwner(name);
     return this.#kept(kind).list(name);

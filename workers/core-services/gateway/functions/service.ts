@@ -54,6 +54,7 @@ export function functionService(deps: FunctionsDeps): Defined {
     call: (name, method, args = [], { entrypoint = "default", version, stickyKey, timeoutMs } = {}) =>
       engine.call(name, { kind: "method", entrypoint, method, args }, { version, key: stickyKey, timeoutMs }),
     setSecret: (key, value, of) => store.setSecret("secrets", ownerOf(of), key, value, now()),
+    setSecrets: async (changes, of) => ({ items: await store.setSecrets(ownerOf(of), changes, now()) }),
     listSecrets: async (of) => ({ items: await store.listSecrets("secrets", ownerOf(of)) }),
     deleteSecret: (key, of) => store.deleteSecret("secrets", ownerOf(of), key),
     setVariable: (key, value, { function: name = "" } = {}) => store.setSecret("variables", name, key, value, now()),

@@ -297,6 +297,22 @@ export const functionMethods = {
     result: z.object({ key: z.string(), updatedAt: Time }),
     resource: ([, , options]) => ofSecrets((options as { function?: string } | undefined)?.function),
   }),
+  setSecrets: defineMethod({
+    summary:
+      "Sets several secrets of a function, of all of the tenant's, or for egress rules, and deletes those that are null: in one step",
+    access: "write",
+    params: [
+      [
+        "changes",
+        z
+          .record(BindingName, SecretValue.nullable())
+          .refine((changes) => Object.keys(changes).length <= FUNCTION_LIMITS.secrets, `must be at most ${FUNCTION_LIMITS.secrets}`),
+      ],
+      ["options", OfSecret.optional()],
+    ],
+    result: z.object({ items: z.array(z.object({ key: z.string(), updatedAt: Time })) }),
+    resource: ([, options]) => ofSecrets((options as { function?: string } | undefined)?.function),
+  }),
   listSecrets: defineMethod({
     summary: "The names of the secrets",
     access: "read",

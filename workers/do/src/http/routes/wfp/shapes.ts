@@ -8,6 +8,7 @@ const Metadata = z.object({
   main_module: z.string().optional(),
   body_part: z.string().optional(),
   bindings: z.array(z.record(z.string(), z.unknown())).optional(),
+  keep_bindings: z.array(z.string()).optional(),
   tags: z.array(z.string()).optional(),
   limits: z.object({ cpu_ms: z.coerce.number().optional(), subrequests: z.coerce.number().optional() }).optional(),
   migrations: z.unknown().optional(),
@@ -48,6 +49,11 @@ function parsed(sent: unknown): z.infer<typeof Metadata> {
 
 function limitsOf({ cpu_ms, subrequests }: { cpu_ms?: number | undefined; subrequests?: number | undefined }): Upload["limits"] {
   return { ...(cpu_ms === undefined ? {} : { cpuMs: cpu_ms }), ...(subrequests === undefined ? {} : { calls: subrequests }) };
+}
+
+/** Types of bindings of the version before that are to be in this one. */
+export function keptTypesOf({ fields }: Sent, field: "metadata" | "settings"): readonly string[] {
+  return parsed(fields[field] ?? {}).keep_bindings ?? [];
 }
 
 /** A function of a namespace is a script by its name alone. */
