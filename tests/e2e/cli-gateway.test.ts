@@ -6,6 +6,7 @@ import { connect } from "../../sdk/src/index.ts";
 import { uploadFrom } from "../../sdk/src/node.ts";
 import { doer, startDoer } from "../support/doer.ts";
 import { testHost, type TestHost } from "../support/host.ts";
+import { ADD } from "../support/wasm.ts";
 
 let host: TestHost;
 let folder: string;
@@ -48,6 +49,22 @@ describe("doer deploy", () => {
     expect((await run(["rollback", "shop"])).stdout).toMatch(/^shop ver_\w+ is live\n$/);
     expect(await gateway.invoke("shop", 4)).toBe("8 EUR");
     expect((await run(["functions", "list", "--tag", "a"])).stdout).toMatch(/shop +ver_\w+ +no +a b/);
+  });
+
+  it("takes WebAssembly and bytes that are imported", async () => {
+    mkdirSync(join(folder, "adds"));
+    const code = `import add from "./add.wasm"; import bytes from "./one.bin";
+      export default ({ input }) => new WebAssembly.Instance(add).exports.add(input, bytes.byteLength)`;
+    writeFileSync(join(folder, "adds/index.ts"), code);
+    writeFileSync(join(folder, "adds/add.wasm"), ADD);
+    writeFileSync(join(folder, "adds/one.bin"), new Uint8Array(3));
+    const { gateway } = connect(host.url, host.rootKey);
+    for (const path of ["adds", "adds/index.ts"]) {
+      expect(await run(["deploy", path, "--name", "adds"])).toMatchObject({ code: 0 });
+      expect(await gateway.invoke("adds", 4)).toBe(7);
+    }
+    const version = (await gateway.getFunction("adds")).deployment?.shares[0]?.version ?? "";
+    expect((await run(["functions", "version", "adds", version, "--file", "add.wasm"])).stdout).toBe(`${ADD.toBase64()}\n`);
   });
 
   it("says what does not load, and where", async () => {

@@ -2,6 +2,7 @@ import Cloudflare, { APIError, toFile } from "cloudflare";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { connect } from "../../sdk/src/index.ts";
 import { testHost, type TestHost } from "../support/host.ts";
+import { ADD } from "../support/wasm.ts";
 
 const NS = { account_id: "root", dispatch_namespace: "customers" };
 let host: TestHost;
@@ -160,6 +161,30 @@ describe("Workers for Platforms by Cloudflare's own SDK", () => {
       await apiError(api().scripts.update("new", { ...NS, metadata: { main_module: "worker.mjs", bindings: [inherit("A")] }, files })),
     ).toEqual([404, 10_007]);
     expect(await ask("dan")).toEqual({ value: [0, "b1", "j7", 6] });
+  });
+
+  it("modules of other kinds are what their type says", async () => {
+    const code = `import add from "./add.wasm"; import bytes from "./bytes.bin"; import words from "./words.txt"; import config from "./config.json";
+      const { exports } = new WebAssembly.Instance(add);
+      export default { fetch: () => Response.json([exports.add(2, 3), [...new Uint8Array(bytes)], words, config.a]) };`;
+    const file = (bytes: Uint8Array | string, name: string, type: string) => toFile(Buffer.from(bytes), name, { type });
+    const files = [
+      await module(code),
+      await file(ADD, "add.wasm", "application/wasm"),
+      await file(new Uint8Array([0, 255]), "bytes.bin", "application/octet-stream"),
+      await file("words", "words.txt", "text/plain"),
+      await file('{"a":1}', "config.json", "application/json"),
+    ];
+    await api().scripts.update("wasm", { ...NS, metadata: { main_module: "worker.mjs" }, files });
+    expect(await ask("wasm")).toEqual([5, [0, 255], "words", 1]);
+    // The rest stays when the bindings alone are changed.
+    await api().scripts.settings.edit("wasm", { ...NS, settings: { bindings: [{ type: "plain_text", name: "A", text: "a" }] } });
+    expect(await ask("wasm")).toEqual([5, [0, 255], "words", 1]);
+    const broken = [await module(code), await file("no wasm", "add.wasm", "application/wasm"), ...files.slice(2)];
+    expect(await apiError(api().scripts.update("wasm", { ...NS, metadata: { main_module: "worker.mjs" }, files: broken }))).toEqual([
+      422, 10_021,
+    ]);
+    expect(await ask("wasm")).toEqual([5, [0, 255], "words", 1]);
   });
 
   it("a dispatcher's outbound Worker is bound as Cloudflare binds it", async () => {

@@ -3,7 +3,7 @@ import type { OwnEgressRules } from "./egress.ts";
 export interface Upload {
   code?: string | undefined;
   language?: "ts" | "js" | undefined;
-  modules?: Record<string, string> | undefined;
+  modules?: Record<string, string | ModuleFile> | undefined;
   mainModule?: string | undefined;
   bindings?: Binding[] | undefined;
   /** Set in the same step; they are kept for later versions. */
@@ -23,6 +23,9 @@ export interface Upload {
   live?: boolean | undefined;
   idempotencyKey?: string | undefined;
 }
+
+/** A file that is imported as what it holds: a string, an ArrayBuffer, a WebAssembly.Module. Bytes are in base64. */
+export type ModuleFile = { text: string } | { data: string } | { wasm: string };
 
 export type Binding =
   | { type: "plain_text"; name: string; text: string }
@@ -85,7 +88,7 @@ export interface FunctionVersion {
 
 /** With the files that it was made of. */
 export interface FunctionVersionFiles extends FunctionVersion {
-  files: Record<string, string>;
+  files: Record<string, string | ModuleFile>;
   mainModule: string;
 }
 

@@ -14,7 +14,7 @@ import { FOR_EGRESS, Secrets, type SecretInfo, type SecretKind } from "./secrets
 import { CREATE_TABLES, type Deployment, type NewVersion } from "./tables.ts";
 import { Tails, type TailEvent } from "./tails.ts";
 import { vaultOf } from "./vault.ts";
-import { noVersion, Versions, type VersionInfo } from "./versions.ts";
+import { noVersion, Versions, type VersionFiles, type VersionInfo } from "./versions.ts";
 
 /**
  * The saved functions of one tenant: versions that never change, which of them answer, secrets. One object for each
@@ -161,7 +161,7 @@ export class Functions extends DurableObject {
   }
 
   /** One version with the files that it was made of. */
-  getVersion(name: string, id: string): VersionInfo & { files: Record<string, string>; mainModule: string } {
+  getVersion(name: string, id: string): VersionFiles {
     return this.#versions.get(name, id);
   }
 

@@ -13,6 +13,7 @@ import type { Packages } from "../packages/packages.ts";
 import { importedNames } from "../packages/imported.ts";
 import type { Functions } from "./functions.ts";
 import { FOR_EGRESS } from "./secrets.ts";
+import { packed } from "./packed.ts";
 import { filesOf, type Files } from "./upload.ts";
 
 /** What the methods act on, for one caller. */
@@ -154,16 +155,18 @@ function checkLimits(limits: Partial<Limits>, { tier, limits: ofTier }: Function
   }
 }
 
-function checkBundle(bundled: Bundled, { mainModule }: Files): Extract<Bundled, { code: string }> {
+function checkBundle(bundled: Bundled, { mainModule, others = [] }: Files): Extract<Bundled, { code: string }> {
   if (!("code" in bundled)) {
     const { error, file = mainModule, line, column } = bundled;
     throw doesNotLoad(`${line === undefined ? "" : `${file}:${line}:${column}: `}${error}`, "BUILD_FAILED", { file, line, column });
   }
-  const bytes = byteLength(bundled.code);
-  if (bytes <= FUNCTION_LIMITS.moduleBytes) return bundled;
+  const wasm = others.flatMap(([path, file]) => ("wasm" in file && bundled.wasm.includes(path) ? [[path, file.wasm] as const] : []));
+  const code = packed(bundled.code, wasm);
+  const bytes = byteLength(code);
+  if (bytes <= FUNCTION_LIMITS.moduleBytes) return { ...bundled, code };
   throw new DoError(
     "TOO_LARGE",
-    `Cannot deploy: with its packages the code must be at most ${FUNCTION_LIMITS.moduleBytes} bytes, got ${bytes}`,
+    `Cannot deploy: with its packages and WebAssembly (in base64) the code must be at most ${FUNCTION_LIMITS.moduleBytes} bytes, got ${bytes}`,
   );
 }
 

@@ -2,7 +2,7 @@ import { DoError } from "../../../../sdk/src/errors.ts";
 import { sha256 } from "../../shared/hash.ts";
 import { Texts } from "../../shared/texts.ts";
 import { FUNCTION_LIMITS } from "../limits.ts";
-import type { EntrypointInfo } from "./engine.ts";
+import type { EntrypointInfo, ModuleFile } from "./engine.ts";
 import { pageOf, type PageOf } from "./page.ts";
 import type { NewVersion, VersionRow } from "./tables.ts";
 
@@ -17,6 +17,12 @@ export interface VersionInfo {
   codeBytes: number;
   /** What of the store is in its code: `zod@4.6.7`. */
   packages: string[];
+}
+
+/** With the files that it was made of. */
+export interface VersionFiles extends VersionInfo {
+  files: Record<string, string | ModuleFile>;
+  mainModule: string;
 }
 
 /** The versions of a tenant's functions, which never change, with the texts that they are made of. */
@@ -74,13 +80,15 @@ export class Versions {
   }
 
   /** One version with the files that it was made of. @throws DoError NOT_FOUND */
-  get(name: string, id: string): VersionInfo & { files: Record<string, string>; mainModule: string } {
+  get(name: string, id: string): VersionFiles {
     const row = this.row(name, id);
     const source = JSON.parse(this.#texts.get(`source:${row.source_hash}`) ?? '{"files":[],"mainModule":""}') as {
       files: [string, string][];
+      others?: [string, ModuleFile][];
       mainModule: string;
     };
-    return { ...toVersion(row), files: Object.fromEntries(source.files), mainModule: source.mainModule };
+    const files = Object.fromEntries<string | ModuleFile>([...source.files, ...(source.others ?? [])]);
+    return { ...toVersion(row), files, mainModule: source.mainModule };
   }
 
   /** Keeps a version, and lets the oldest go of too many. @param answering those that stay @returns false for one that is kept already */

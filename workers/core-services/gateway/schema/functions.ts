@@ -61,11 +61,18 @@ const Limits = z
   .partial()
   .meta({ description: "Less than the tier gives; what is not named is the tier's" });
 
+const Base64 = z.base64("must be base64").max(Math.ceil(FUNCTION_LIMITS.uploadBytes / 3) * 4, "is too large");
+const ModuleFile = z.union([
+  z.strictObject({ text: z.string() }).meta({ description: "Imported as a string, whatever its name ends in" }),
+  z.strictObject({ data: Base64 }).meta({ description: "Bytes in base64, imported as an ArrayBuffer" }),
+  z.strictObject({ wasm: Base64 }).meta({ description: "WebAssembly in base64, imported as a WebAssembly.Module" }),
+]);
+
 const Upload = z.strictObject({
   code: z.string().optional().meta({ description: "One module with a default export" }),
   language: z.enum(["ts", "js"]).optional().meta({ description: "Of code; default ts" }),
   modules: z
-    .record(z.string(), z.string())
+    .record(z.string(), z.union([z.string(), ModuleFile], "must be a text, or one of { text }, { data }, { wasm } with base64"))
     .optional()
     .meta({ description: "Files by their path; they may import each other, and packages of the store" }),
   mainModule: z.string().max(200).optional().meta({ description: "Of modules, the one whose exports are called" }),
@@ -232,7 +239,7 @@ export const functionMethods = {
       ["name", FunctionName],
       ["version", VersionId],
     ],
-    result: VersionInfo.extend({ files: z.record(z.string(), z.string()), mainModule: z.string() }),
+    result: VersionInfo.extend({ files: z.record(z.string(), z.union([z.string(), ModuleFile])), mainModule: z.string() }),
     resource: ofFunction,
   }),
   setDeployment: defineMethod({

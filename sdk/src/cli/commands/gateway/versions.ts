@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { FunctionDeployment, FunctionVersion, VersionShare } from "../../../gateway.ts";
+import type { FunctionDeployment, FunctionVersion, ModuleFile, VersionShare } from "../../../gateway.ts";
 import type { Act } from "../../act.ts";
 import { EXIT, UsageError, type ExitCode } from "../../exit.ts";
 import { printable, printableLine } from "../../output/printable.ts";
@@ -98,11 +98,13 @@ function shareOf(typed: string): VersionShare {
   return { version, percentage: Number(percentage) };
 }
 
-function showFile(files: Readonly<Record<string, string>>, path: string, asJson: boolean): ExitCode {
+/** What is no text is printed in base64, as it is sent. */
+function showFile(files: Readonly<Record<string, string | ModuleFile>>, path: string, asJson: boolean): ExitCode {
   const found = new Map(Object.entries(files)).get(path);
   if (found === undefined) throw new UsageError(`the version has no file ${path}; it has ${Object.keys(files).join(", ")}`);
-  if (asJson) jsonToStdout({ path, text: found });
-  else toStdout(printable(found));
+  const file = typeof found === "string" ? { text: found } : found;
+  if (asJson) jsonToStdout({ path, ...file });
+  else toStdout(printable(Object.values(file).join("")));
   return EXIT.ok;
 }
 

@@ -37,7 +37,7 @@ export default class FullCompiler extends WorkerEntrypoint {
   }
 
   /** Several files as one module. What they import is among them, or is the runtime's. */
-  async bundle({ files, mainModule, ...packages }: BundleRequest): Promise<Bundled> {
+  async bundle({ files, mainModule, others = [], ...packages }: BundleRequest): Promise<Bundled> {
     await (ready ??= initialize({ wasmModule, worker: false }));
     try {
       const made = await build({
@@ -55,10 +55,10 @@ export default class FullCompiler extends WorkerEntrypoint {
         define: { "process.env.NODE_ENV": '"production"' },
         logLevel: "silent",
         tsconfigRaw: TSCONFIG,
-        plugins: [filesPlugin(new Map(files), packages)],
+        plugins: [filesPlugin(new Map(files), new Map(others), packages)],
       });
       const text = (suffix: string) => made.outputFiles.find(({ path }) => path.endsWith(suffix))?.text ?? "";
-      return { code: text("user.js"), map: text("user.js.map"), packages: packagesOf(made.metafile) };
+      return { code: text("user.js"), map: text("user.js.map"), packages: packagesOf(made.metafile), wasm: wasmOf(made.metafile) };
     } catch (error) {
       const [first] = (error as { errors?: Message[] }).errors ?? [];
       if (!first) abortIsolate("The compiler died");
@@ -75,4 +75,9 @@ function packagesOf({ outputs }: Metafile): string[] {
   const inputs = Object.values(outputs).flatMap((output) => Object.entries(output.inputs));
   const bundled = inputs.flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? [inPackage(path.replace(/^upload:/, ""))] : []));
   return [...new Set(bundled)].filter((id) => id !== undefined).toSorted();
+}
+
+function wasmOf({ outputs }: Metafile): string[] {
+  const imports = Object.values(outputs).flatMap((output) => output.imports.map(({ path }) => path));
+  return [...new Set(imports)].filter((path) => path.endsWith(".wasm")).map((path) => path.replace(/^\.\//, ""));
 }

@@ -83,7 +83,8 @@ export const wfp = new Hono<HttpEnv>()
   .get(`${PREFIX}/:ns/scripts/:script/content`, async (c) => {
     const answer = await outcome(c, async () => {
       const { files, mainModule } = await live(c);
-      return files[mainModule] ?? "";
+      const main = files[mainModule];
+      return typeof main === "string" ? main : "";
     });
     return typeof answer === "string" ? c.body(answer, 200, { "content-type": "application/javascript" }) : answer;
   })
