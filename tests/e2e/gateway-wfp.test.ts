@@ -215,13 +215,17 @@ describe("Workers for Platforms by Cloudflare's own SDK", () => {
     const form = new FormData();
     form.set(
       "metadata",
-      new Blob([JSON.stringify({ main_module: "worker.mjs", annotations: { "workers/message": "third" } })], { type: "application/json" }),
+      new Blob([JSON.stringify({ main_module: "worker.mjs", annotations: { "workers/message": "third", "workers/tag": "v3" } })], {
+        type: "application/json",
+      }),
     );
     form.set("worker.mjs", new File([json("3")], "worker.mjs", { type: "application/javascript+module" }));
     const version = (await (await raw("POST", "bob/versions", form)).json()) as { result: { version_id: string } };
     expect(await ask("bob")).toEqual({ value: [2, "kept"] });
     const { result } = (await (await raw("GET", "bob/versions")).json()) as { result: { items: { id: string }[] } };
     expect(result.items).toHaveLength(3);
+    expect(result.items[0]).toMatchObject({ annotations: { "workers/message": "third", "workers/tag": "v3" } });
+    expect(version).toMatchObject({ result: { annotations: { "workers/tag": "v3" } } });
     const body = JSON.stringify({ strategy: "percentage", versions: [{ version_id: version.result.version_id, percentage: 100 }] });
     const deployed = await host.ask("/wfp/accounts/root/workers/dispatch/namespaces/customers/scripts/bob/deployments", {
       method: "POST",

@@ -19,6 +19,8 @@ export interface Upload {
   /** Whether /fn answers anybody. */
   public?: boolean | undefined;
   message?: string | undefined;
+  /** What is said of the version, as `{ commit: "1a2b3c" }`; nothing reads it. */
+  annotations?: Record<string, string> | undefined;
   /** Default true; false keeps the version, and the live one stays. */
   live?: boolean | undefined;
   idempotencyKey?: string | undefined;
@@ -79,6 +81,7 @@ export interface FunctionVersion {
   createdAt: string;
   createdBy: string;
   message?: string | undefined;
+  annotations: Record<string, string>;
   settings: { permissions: string[]; tier: string; limits: Record<string, number>; bindings: Record<string, unknown>[]; egress?: unknown };
   entrypoints: { name: string; kind: "function" | "worker" | "durable"; methods: string[] }[];
   codeBytes: number;

@@ -87,7 +87,19 @@ async function deploy({ store, packages, engine, caller, now }: FunctionsDeps, n
   const id = `ver_${sha256(source, code, JSON.stringify(settings)).slice(0, 32)}`;
   const isKept = await store.hasVersion(name, id);
   const entrypoints = isKept ? [] : checkEntrypoints(await engine.describe(code, map, settings));
-  const version = { id, createdBy: caller.id, message: upload.message, settings, entrypoints, code, map, packages: used, source };
+  const { annotations = {} } = upload;
+  const version = {
+    id,
+    createdBy: caller.id,
+    message: upload.message,
+    annotations,
+    settings,
+    entrypoints,
+    code,
+    map,
+    packages: used,
+    source,
+  };
   const { tags, public: isPublic, live = true, message, idempotencyKey } = upload;
   const changes = { tags, isPublic, secrets: secretsOf(upload) };
   const key = onceKey(idempotencyKey, "deploy", [name, id, tags, isPublic, live], caller.id);

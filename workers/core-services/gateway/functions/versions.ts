@@ -12,6 +12,7 @@ export interface VersionInfo {
   createdAt: string;
   createdBy: string;
   message?: string;
+  annotations: Record<string, string>;
   settings: { permissions: string[]; tier: string; limits: Record<string, number>; bindings: Record<string, unknown>[]; egress?: unknown };
   entrypoints: { name: string; kind: EntrypointInfo["kind"]; methods: string[] }[];
   codeBytes: number;
@@ -33,14 +34,15 @@ export class Versions {
   constructor(sql: SqlStorage) {
     this.#sql = sql;
     this.#texts = new Texts(sql);
-    this.#addPackages();
+    this.#addColumn("packages", "[]");
+    this.#addColumn("annotations", "{}");
   }
 
   /** Of data that was made before versions said what they hold. */
-  #addPackages(): void {
+  #addColumn(column: "packages" | "annotations", empty: "[]" | "{}"): void {
     const columns = this.#sql.exec<{ name: string }>("SELECT name FROM pragma_table_info('versions')").toArray();
-    if (columns.some(({ name }) => name === "packages")) return;
-    this.#sql.exec("ALTER TABLE versions ADD COLUMN packages TEXT NOT NULL DEFAULT '[]'");
+    if (columns.some(({ name }) => name === column)) return;
+    this.#sql.exec(`ALTER TABLE versions ADD COLUMN ${column} TEXT NOT NULL DEFAULT '${empty}'`);
   }
 
   /** The module of a version, by its hash. */
@@ -100,7 +102,7 @@ export class Versions {
     this.#texts.put(`map:${codeHash}`, version.map);
     this.#texts.put(`source:${sourceHash}`, version.source);
     this.#sql.exec(
-      "INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       name,
       version.id,
       nowMs,
@@ -112,6 +114,7 @@ export class Versions {
       sourceHash,
       version.code.length,
       JSON.stringify(version.packages),
+      JSON.stringify(version.annotations),
     );
     this.#dropOldest(name, [version.id, ...answering]);
     return true;
@@ -149,6 +152,7 @@ function toVersion(row: VersionRow): VersionInfo {
     createdAt: new Date(row.created_ms).toISOString(),
     createdBy: row.created_by,
     ...(row.message === null ? {} : { message: row.message }),
+    annotations: JSON.parse(row.annotations) as Record<string, string>,
     settings: JSON.parse(row.settings) as VersionInfo["settings"],
     entrypoints: JSON.parse(row.entrypoints) as VersionInfo["entrypoints"],
     codeBytes: row.code_bytes,

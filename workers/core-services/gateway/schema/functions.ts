@@ -68,6 +68,13 @@ const ModuleFile = z.union([
   z.strictObject({ wasm: Base64 }).meta({ description: "WebAssembly in base64, imported as a WebAssembly.Module" }),
 ]);
 
+const Annotations = z
+  .record(
+    z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_./-]{0,63}$/, "must be 1 to 64 letters, digits and _./-"),
+    z.string().max(FUNCTION_LIMITS.annotationCharacters, `must be at most ${FUNCTION_LIMITS.annotationCharacters} characters`),
+  )
+  .refine((all) => Object.keys(all).length <= FUNCTION_LIMITS.annotations, `must be at most ${FUNCTION_LIMITS.annotations}`);
+
 const Upload = z.strictObject({
   code: z.string().optional().meta({ description: "One module with a default export" }),
   language: z.enum(["ts", "js"]).optional().meta({ description: "Of code; default ts" }),
@@ -90,6 +97,7 @@ const Upload = z.strictObject({
   tags: Tags.optional(),
   public: z.boolean().optional().meta({ description: "Whether /fn answers anybody; default false for a new function" }),
   message: Message,
+  annotations: Annotations.optional().meta({ description: "What is said of the version, as { commit: '1a2b3c' }; nothing reads it" }),
   live: z.boolean().optional().meta({ description: "Default true; false keeps the version, and the live one stays" }),
   idempotencyKey: IdempotencyKey,
 });
@@ -130,6 +138,7 @@ const VersionInfo = z.object({
   createdAt: Time,
   createdBy: z.string(),
   message: z.string().optional(),
+  annotations: z.record(z.string(), z.string()),
   settings: z.object({
     permissions: z.array(z.string()),
     tier: z.string(),

@@ -15,11 +15,14 @@ const Metadata = z.object({
   annotations: z.record(z.string(), z.string()).optional(),
 });
 
+/** The annotation that is the message of a version, and of a deployment. */
+const MESSAGE = "workers/message";
+
 export function uploadOf({ fields, files }: Sent): Upload {
   const { main_module, body_part, bindings, tags, limits, migrations, annotations } = parsed(fields["metadata"] ?? {});
   if (body_part !== undefined) throw new DoError("UNSUPPORTED", "Only modules can be uploaded: name the main one in main_module");
   if (migrations !== undefined) throw new DoError("UNSUPPORTED", "Durable Objects cannot be uploaded", { reason: "DURABLE_OBJECT" });
-  const message = annotations?.["workers/message"];
+  const { [MESSAGE]: message, ...said } = annotations ?? {};
   return {
     modules: { ...files },
     ...(main_module === undefined ? {} : { mainModule: main_module }),
@@ -28,6 +31,7 @@ export function uploadOf({ fields, files }: Sent): Upload {
     ...(tags === undefined ? {} : { tags }),
     ...(limits === undefined ? {} : { limits: limitsOf(limits) }),
     ...(message === undefined ? {} : { message }),
+    ...(Object.keys(said).length === 0 ? {} : { annotations: said }),
   };
 }
 
@@ -76,8 +80,8 @@ export function scriptOf(info: FunctionInfo): Record<string, unknown> {
   };
 }
 
-export function versionOf({ id, createdAt, createdBy, message }: FunctionVersion): Record<string, unknown> {
-  const annotations = message === undefined ? {} : { "workers/message": message };
+export function versionOf({ id, createdAt, createdBy, message, annotations: said }: FunctionVersion): Record<string, unknown> {
+  const annotations = { ...said, ...(message === undefined ? {} : { [MESSAGE]: message }) };
   return { id, version_id: id, metadata: { created_on: createdAt, author_id: createdBy, source: "api" }, annotations };
 }
 
@@ -89,7 +93,7 @@ export function deploymentOf({ id, createdAt, createdBy, message, shares }: Func
     source: "api",
     strategy: "percentage",
     versions: shares.map(({ version, percentage }) => ({ version_id: version, percentage })),
-    annotations: message === undefined ? {} : { "workers/message": message },
+    annotations: message === undefined ? {} : { [MESSAGE]: message },
   };
 }
 
