@@ -1,15 +1,16 @@
 /** For programs in Node: code from the disk, to be deployed. */
+import type { ModuleFile } from "./gateway.ts";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { dirname, extname, join, relative, resolve, sep } from "node:path";
 
 const CODE = [".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs"];
-const KINDS = new Set([...CODE, ".json", ".txt", ".html", ".sql", ".md", ".css"]);
+const KINDS = new Set([...CODE, ".json", ".txt", ".html", ".sql", ".md", ".css", ".wasm", ".bin"]);
 const MAINS = ["src/index.ts", "index.ts", "src/index.js", "index.js"];
 const RELATIVE_IMPORT = /(?:\bfrom\s*|\bimport\s*\(?\s*)["'](\.{1,2}\/[^"'\n]+)["']/g;
 
 /** Members of what `deploy()` takes. */
 export interface FilesFromDisk {
-  modules: Record<string, string>;
+  modules: Record<string, string | ModuleFile>;
   mainModule: string;
 }
 
@@ -30,7 +31,7 @@ async function fromFolder(folder: string, main: string | undefined): Promise<Fil
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
     .filter((path) => KINDS.has(extname(path)) && !path.split(sep).some((part) => part.startsWith(".") || part === "node_modules"));
   const modules = Object.fromEntries(
-    await Promise.all(paths.map(async (path) => [slashed(path), await readFile(join(folder, path), "utf8")] as const)),
+    await Promise.all(paths.map(async (path) => [slashed(path), await fileAt(join(folder, path))] as const)),
   );
   const named = main ?? mainOf(modules["package.json"]);
   const mainModule = named === undefined ? MAINS.find((path) => path in modules) : slashed(named.replace(/^\.\//, ""));
@@ -39,21 +40,29 @@ async function fromFolder(folder: string, main: string | undefined): Promise<Fil
   return { modules, mainModule };
 }
 
-function mainOf(manifest: string | undefined): string | undefined {
-  if (manifest === undefined) return undefined;
+async function fileAt(path: string): Promise<string | ModuleFile> {
+  const kind = extname(path);
+  if (kind !== ".wasm" && kind !== ".bin") return readFile(path, "utf8");
+  const base64 = await readFile(path, "base64");
+  return kind === ".wasm" ? { wasm: base64 } : { data: base64 };
+}
+
+function mainOf(manifest: string | ModuleFile | undefined): string | undefined {
+  if (typeof manifest !== "string") return undefined;
   const { main } = JSON.parse(manifest) as { main?: unknown };
   return typeof main === "string" ? main : undefined;
 }
 
 /** The file, and what it imports by paths, and so on; named from the folder that all of them are in. */
 async function fromFile(file: string): Promise<FilesFromDisk> {
-  const texts = new Map<string, string>();
+  const files = new Map<string, string | ModuleFile>();
   const open = [file];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    if (texts.has(next)) continue;
+    if (files.has(next)) continue;
     // oxlint-disable-next-line no-await-in-loop -- what it imports is known when it is read
-    const text = await readFile(next, "utf8");
-    texts.set(next, text);
+    const text = await fileAt(next);
+    files.set(next, text);
+    if (typeof text !== "string") continue;
     for (const [, path = ""] of text.matchAll(RELATIVE_IMPORT)) {
       // oxlint-disable-next-line no-await-in-loop -- a few names each
       const found = await existing(resolve(dirname(next), path));
@@ -61,9 +70,9 @@ async function fromFile(file: string): Promise<FilesFromDisk> {
       if (found !== undefined) open.push(found);
     }
   }
-  const root = commonFolder([...texts.keys()]);
+  const root = commonFolder([...files.keys()]);
   const named = (path: string) => slashed(relative(root, path));
-  return { modules: Object.fromEntries([...texts].map(([path, text]) => [named(path), text])), mainModule: named(file) };
+  return { modules: Object.fromEntries([...files].map(([path, text]) => [named(path), text])), mainModule: named(file) };
 }
 
 async function existing(path: string): Promise<string | undefined> {

@@ -6,6 +6,7 @@ import { connect } from "../../sdk/src/index.ts";
 import { uploadFrom } from "../../sdk/src/node.ts";
 import { doer, startDoer } from "../support/doer.ts";
 import { testHost, type TestHost } from "../support/host.ts";
+import { ADD } from "../support/wasm.ts";
 
 let host: TestHost;
 let folder: string;
@@ -50,6 +51,22 @@ describe("doer deploy", () => {
     expect((await run(["functions", "list", "--tag", "a"])).stdout).toMatch(/shop +ver_\w+ +no +a b/);
   });
 
+  it("takes WebAssembly and bytes that are imported", async () => {
+    mkdirSync(join(folder, "adds"));
+    const code = `import add from "./add.wasm"; import bytes from "./one.bin";
+      export default ({ input }) => new WebAssembly.Instance(add).exports.add(input, bytes.byteLength)`;
+    writeFileSync(join(folder, "adds/index.ts"), code);
+    writeFileSync(join(folder, "adds/add.wasm"), ADD);
+    writeFileSync(join(folder, "adds/one.bin"), new Uint8Array(3));
+    const { gateway } = connect(host.url, host.rootKey);
+    for (const path of ["adds", "adds/index.ts"]) {
+      expect(await run(["deploy", path, "--name", "adds"])).toMatchObject({ code: 0 });
+      expect(await gateway.invoke("adds", 4)).toBe(7);
+    }
+    const version = (await gateway.getFunction("adds")).deployment?.shares[0]?.version ?? "";
+    expect((await run(["functions", "version", "adds", version, "--file", "add.wasm"])).stdout).toBe(`${ADD.toBase64()}\n`);
+  });
+
   it("says what does not load, and where", async () => {
     writeFileSync(join(folder, "broken.ts"), "export default () => {\n  return 1 +;\n}");
     expect(await run(["deploy", "broken.ts"])).toMatchObject({ code: 3, stderr: expect.stringContaining("broken.ts:2:13") as string });
@@ -67,6 +84,9 @@ describe("doer deploy", () => {
       stdout: "TOKEN is set\n",
     });
     expect((await run(["secrets", "list", "--function", "hello"])).stdout).toMatch(/TOKEN +20/);
+    writeFileSync(join(folder, ".env"), "# of the shop\nA=first-secret\nB='second secret'\n");
+    expect(await run(["secrets", "import", ".env", "--function", "hello"])).toMatchObject({ code: 0, stdout: "Set A, B\n" });
+    expect((await run(["secrets", "list", "--function", "hello"])).stdout).toMatch(/A +20[^]*B +20[^]*TOKEN +20/);
     const tail = startDoer(["tail", "hello", "--calls", "1"], { env });
     await tail.untilStderr("Waiting for calls");
     expect(await (await fetch(`${host.url}/fn/root/hello`)).text()).toBe("hello");

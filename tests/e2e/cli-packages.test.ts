@@ -86,6 +86,7 @@ it("doer packages add takes a package of the registry with what it needs; deploy
   );
   expect(await run("deploy", "hi.ts")).toMatchObject({ code: 0 });
   expect(await connect(host.url, host.rootKey).gateway.invoke("hi", "ada")).toEqual(["hello, ada", "new"]);
+  expect((await run("functions", "versions", "hi")).stdout).toContain(" greets@1.4.0 greets@2.0.0 polite@3.0.0");
   const { stdout } = await run("packages", "list");
   expect(stdout).toMatch(/greets@2\.0\.0 +\* /);
   expect(stdout).toMatch(/polite@3\.0\.0 +\* /);

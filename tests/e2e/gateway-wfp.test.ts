@@ -2,6 +2,7 @@ import Cloudflare, { APIError, toFile } from "cloudflare";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { connect } from "../../sdk/src/index.ts";
 import { testHost, type TestHost } from "../support/host.ts";
+import { ADD } from "../support/wasm.ts";
 
 const NS = { account_id: "root", dispatch_namespace: "customers" };
 let host: TestHost;
@@ -106,8 +107,97 @@ describe("Workers for Platforms by Cloudflare's own SDK", () => {
     expect(await ask("ada")).toEqual(["bye!", "no", 12]);
     expect((await api().scripts.secrets.list("ada", NS)).result).toEqual([{ name: "TOKEN", type: "secret_text" }]);
     expect(await api().scripts.secrets.get("TOKEN", { ...NS, script_name: "ada" })).toEqual({ name: "TOKEN", type: "secret_text" });
+    const bulk = (changes: Record<string, string | null>) =>
+      api().scripts.secrets.bulkUpdate("ada", {
+        ...NS,
+        secrets: Object.fromEntries(
+          Object.entries(changes).map(([name, text]) => [name, text === null ? null : { name, text, type: "secret_text" as const }]),
+        ),
+      });
+    expect(await bulk({ TOKEN: "rotated-by-bulk", OTHER: "other-secret" })).toEqual({
+      OTHER: { name: "OTHER", type: "secret_text" },
+      TOKEN: { name: "TOKEN", type: "secret_text" },
+    });
+    expect(await ask("ada")).toEqual(["bye!", "no", 15]);
+    // In one step: nothing of what is refused in part is done.
+    expect(await apiError(bulk({ OTHER: null, "no-name": "x" }))).toEqual([400, 10_000]);
+    expect(Object.keys(await bulk({}))).toEqual(["OTHER", "TOKEN"]);
+    expect(Object.keys(await bulk({ OTHER: null, GONE: null }))).toEqual(["TOKEN"]);
     await api().scripts.secrets.delete("TOKEN", { ...NS, script_name: "ada" });
     expect((await api().scripts.secrets.list("ada", NS)).result).toEqual([]);
+  });
+
+  it("bindings are inherited by name, by an old name, of a version, and kept by type", async () => {
+    const files = [await module(json("[env.A ?? 0, env.B ?? 0, env.J ?? 0, env.S?.length ?? 0]"))];
+    const upload = async (metadata: object) =>
+      (await api().scripts.update("dan", { ...NS, metadata: { main_module: "worker.mjs", ...metadata }, files })).etag;
+    const text = (name: string, value: string) => ({ type: "plain_text" as const, name, text: value });
+    const inherit = (name: string, more: object = {}) => ({ type: "inherit" as const, name, ...more });
+    const first = await upload({
+      bindings: [
+        text("A", "a1"),
+        text("B", "b1"),
+        { type: "json", name: "J", json: "j1" as never },
+        { type: "secret_text", name: "S", text: "secret" },
+      ],
+    });
+    expect(await ask("dan")).toEqual({ value: ["a1", "b1", "j1", 6] });
+    await upload({ bindings: [inherit("A"), inherit("J", { version_id: "latest" }), inherit("S")] });
+    expect(await ask("dan")).toEqual({ value: ["a1", 0, "j1", 6] });
+    await upload({ bindings: [inherit("B", { old_name: "A" })] });
+    expect(await ask("dan")).toEqual({ value: [0, "a1", 0, 6] });
+    await upload({ bindings: [text("A", "a4"), inherit("B", { version_id: first })] });
+    expect(await ask("dan")).toEqual({ value: ["a4", "b1", 0, 6] });
+    await upload({ bindings: [text("A", "a5")], keep_bindings: ["plain_text"] });
+    expect(await ask("dan")).toEqual({ value: ["a5", "b1", 0, 6] });
+    await api().scripts.settings.edit("dan", {
+      ...NS,
+      settings: { bindings: [inherit("B"), { type: "json", name: "J", json: "j7" }] },
+    });
+    expect(await ask("dan")).toEqual({ value: [0, "b1", "j7", 6] });
+    expect(await apiError(upload({ bindings: [inherit("GONE")] }))).toEqual([400, 10_000]);
+    expect(await apiError(upload({ bindings: [inherit("A", { version_id: `ver_${"0".repeat(32)}` })] }))).toEqual([404, 10_000]);
+    expect(
+      await apiError(api().scripts.update("new", { ...NS, metadata: { main_module: "worker.mjs", bindings: [inherit("A")] }, files })),
+    ).toEqual([404, 10_007]);
+    expect(await ask("dan")).toEqual({ value: [0, "b1", "j7", 6] });
+  });
+
+  it("modules of other kinds are what their type says", async () => {
+    const code = `import add from "./add.wasm"; import bytes from "./bytes.bin"; import words from "./words.txt"; import config from "./config.json";
+      const { exports } = new WebAssembly.Instance(add);
+      export default { fetch: () => Response.json([exports.add(2, 3), [...new Uint8Array(bytes)], words, config.a]) };`;
+    const file = (bytes: Uint8Array | string, name: string, type: string) => toFile(Buffer.from(bytes), name, { type });
+    const files = [
+      await module(code),
+      await file(ADD, "add.wasm", "application/wasm"),
+      await file(new Uint8Array([0, 255]), "bytes.bin", "application/octet-stream"),
+      await file("words", "words.txt", "text/plain"),
+      await file('{"a":1}', "config.json", "application/json"),
+    ];
+    await api().scripts.update("wasm", { ...NS, metadata: { main_module: "worker.mjs" }, files });
+    expect(await ask("wasm")).toEqual([5, [0, 255], "words", 1]);
+    // The rest stays when the bindings alone are changed.
+    await api().scripts.settings.edit("wasm", { ...NS, settings: { bindings: [{ type: "plain_text", name: "A", text: "a" }] } });
+    expect(await ask("wasm")).toEqual([5, [0, 255], "words", 1]);
+    const broken = [await module(code), await file("no wasm", "add.wasm", "application/wasm"), ...files.slice(2)];
+    expect(await apiError(api().scripts.update("wasm", { ...NS, metadata: { main_module: "worker.mjs" }, files: broken }))).toEqual([
+      422, 10_021,
+    ]);
+    expect(await ask("wasm")).toEqual([5, [0, 255], "words", 1]);
+  });
+
+  it("a dispatcher's outbound Worker is bound as Cloudflare binds it", async () => {
+    const { gateway } = connect(host.url, host.rootKey);
+    await gateway.deploy("guard", { code: "export default { fetch: (request, env) => Response.json([request.url, env.customer]) }" });
+    const outbound = { worker: { service: "guard" }, params: [{ name: "customer" }] };
+    const bindings = [{ type: "dispatch_namespace" as const, name: "CUSTOMERS", namespace: "customers", outbound }];
+    const code = `export default { fetch: (r, env) => env.CUSTOMERS.get("fetches", {}, { outbound: { customer: "eve" } }).fetch(r) }`;
+    const [inner, files] = [[await module("export default { fetch: () => fetch('https://a.example/x') }")], [await module(code)]];
+    await api().scripts.update("fetches", { ...NS, metadata: { main_module: "worker.mjs" }, files: inner });
+    await api().scripts.update("eve-door", { ...NS, metadata: { main_module: "worker.mjs", bindings }, files });
+    expect((await api().scripts.bindings.get("eve-door", NS)).result).toEqual(bindings);
+    expect(await ask("eve-door")).toEqual(["https://a.example/x", "eve"]);
   });
 
   it("content alone is replaced; versions wait, and deployments divide", async () => {
@@ -125,13 +215,17 @@ describe("Workers for Platforms by Cloudflare's own SDK", () => {
     const form = new FormData();
     form.set(
       "metadata",
-      new Blob([JSON.stringify({ main_module: "worker.mjs", annotations: { "workers/message": "third" } })], { type: "application/json" }),
+      new Blob([JSON.stringify({ main_module: "worker.mjs", annotations: { "workers/message": "third", "workers/tag": "v3" } })], {
+        type: "application/json",
+      }),
     );
     form.set("worker.mjs", new File([json("3")], "worker.mjs", { type: "application/javascript+module" }));
     const version = (await (await raw("POST", "bob/versions", form)).json()) as { result: { version_id: string } };
     expect(await ask("bob")).toEqual({ value: [2, "kept"] });
     const { result } = (await (await raw("GET", "bob/versions")).json()) as { result: { items: { id: string }[] } };
     expect(result.items).toHaveLength(3);
+    expect(result.items[0]).toMatchObject({ annotations: { "workers/message": "third", "workers/tag": "v3" } });
+    expect(version).toMatchObject({ result: { annotations: { "workers/tag": "v3" } } });
     const body = JSON.stringify({ strategy: "percentage", versions: [{ version_id: version.result.version_id, percentage: 100 }] });
     const deployed = await host.ask("/wfp/accounts/root/workers/dispatch/namespaces/customers/scripts/bob/deployments", {
       method: "POST",

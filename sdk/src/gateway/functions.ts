@@ -3,7 +3,7 @@ import type { OwnEgressRules } from "./egress.ts";
 export interface Upload {
   code?: string | undefined;
   language?: "ts" | "js" | undefined;
-  modules?: Record<string, string> | undefined;
+  modules?: Record<string, string | ModuleFile> | undefined;
   mainModule?: string | undefined;
   bindings?: Binding[] | undefined;
   /** Set in the same step; they are kept for later versions. */
@@ -19,10 +19,15 @@ export interface Upload {
   /** Whether /fn answers anybody. */
   public?: boolean | undefined;
   message?: string | undefined;
+  /** What is said of the version, as `{ commit: "1a2b3c" }`; nothing reads it. */
+  annotations?: Record<string, string> | undefined;
   /** Default true; false keeps the version, and the live one stays. */
   live?: boolean | undefined;
   idempotencyKey?: string | undefined;
 }
+
+/** A file that is imported as what it holds: a string, an ArrayBuffer, a WebAssembly.Module. Bytes are in base64. */
+export type ModuleFile = { text: string } | { data: string } | { wasm: string };
 
 export type Binding =
   | { type: "plain_text"; name: string; text: string }
@@ -76,14 +81,17 @@ export interface FunctionVersion {
   createdAt: string;
   createdBy: string;
   message?: string | undefined;
+  annotations: Record<string, string>;
   settings: { permissions: string[]; tier: string; limits: Record<string, number>; bindings: Record<string, unknown>[]; egress?: unknown };
   entrypoints: { name: string; kind: "function" | "worker" | "durable"; methods: string[] }[];
   codeBytes: number;
+  /** What of the package store is in its code: `zod@4.6.7`. */
+  packages: string[];
 }
 
 /** With the files that it was made of. */
 export interface FunctionVersionFiles extends FunctionVersion {
-  files: Record<string, string>;
+  files: Record<string, string | ModuleFile>;
   mainModule: string;
 }
 
@@ -145,6 +153,8 @@ export interface GatewayFunctions {
   call(name: string, method: string, args?: unknown[], options?: CallOptions): Promise<unknown>;
   /** Of one function, for egress rules alone, or else of all of the tenant's. It is never shown. */
   setSecret(key: string, value: string, options?: OfSecret): Promise<{ key: string; updatedAt: string }>;
+  /** Several in one step; null deletes one. Answers all that there are then. */
+  setSecrets(changes: Record<string, string | null>, options?: OfSecret): Promise<{ items: { key: string; updatedAt: string }[] }>;
   listSecrets(options?: OfSecret): Promise<{ items: { key: string; updatedAt: string }[] }>;
   deleteSecret(key: string, options?: OfSecret): Promise<{ deleted: boolean }>;
   /** A variable that can be read again, of one function, or without it of all of the tenant's. The next call has it. */

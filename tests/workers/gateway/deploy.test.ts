@@ -45,6 +45,22 @@ describe("versions and deployments", () => {
     expect(await gateway.invoke("slow", null, { version: two.version })).toMatchObject({ version: 2 });
   });
 
+  it("a version says what was said of it, up to a size, and what is said later does not change it", async () => {
+    const annotations = { commit: "1a2b3c", "workers/tag": "x".repeat(200) };
+    const { version } = await gateway.deploy("noted", { ...versionOf(1), annotations });
+    await gateway.deploy("noted", { ...versionOf(1), annotations: { commit: "other" } });
+    expect(await gateway.getVersion("noted", version)).toMatchObject({ annotations });
+    const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`a${i}`, "x"]));
+    for (const [one, code] of [
+      [{ a: "x".repeat(201) }, "INVALID_ARGUMENT"],
+      [{ "a b": "x" }, "INVALID_ARGUMENT"],
+      [many(17), "INVALID_ARGUMENT"],
+      [many(16), undefined],
+    ] as const) {
+      expect((await refusal(gateway.deploy("noted", { ...versionOf(2), annotations: one }))).code).toBe(code);
+    }
+  });
+
   it("a key sticks to its version, and keys are divided by the percentages", async () => {
     const one = await gateway.deploy("ab", versionOf(1));
     const two = await gateway.deploy("ab", { ...versionOf(2), live: false });

@@ -162,8 +162,8 @@ describe("an outbound Worker", () => {
       reason: "OUTBOUND_FAILED",
       message: `Cannot fetch https://a.example: the outbound Worker gave no answer (${because})`,
     });
-    expect(await json("url=https://a.example/throw")).toEqual(failed("FUNCTION_THREW"));
     expect(await json("url=https://a.example/loop")).toEqual(failed("FUNCTION_CPU_LIMIT"));
+    expect(await json("url=https://a.example/throw")).toEqual(failed("FUNCTION_THREW"));
     expect(await json("url=https://a.example/again")).toEqual(failed("FUNCTION_THREW"));
     await gateway.setEgress("allow-all");
     await gateway.deleteFunction("guard");

@@ -50,6 +50,15 @@ describe("packages", () => {
          export default () => ({ tree, mini, part, word });`,
       ),
     ).toEqual({ tree: ["old leaf", "inner"], mini: "production", part: "part a", word: "leaf" });
+    // What is imported and not used is not in the code.
+    const { version } = await gateway.deploy("wood", {
+      code: `import { tree } from "@wood/tree"; import { word } from "leaf"; export default () => tree`,
+    });
+    expect(await gateway.getVersion("wood", version)).toMatchObject({ packages: ["@wood/tree@1.2.3", "leaf@1.0.0"] });
+    expect((await gateway.listVersions("wood")).items.map(({ packages }) => packages)).toEqual([
+      ["@wood/tree@1.2.3", "leaf@1.0.0"],
+      ["@wood/tree@1.2.3", "leaf@1.0.0", "leaf@2.0.0"],
+    ]);
   });
 
   it("of CommonJS have what Node has", async () => {

@@ -10,6 +10,9 @@ export const FUNCTION_LIMITS = {
   moduleBytes: 4 * 1024 * 1024,
   bindings: 64,
   bindingBytes: 65_536,
+  /** Of one version. */
+  annotations: 16,
+  annotationCharacters: 200,
   /** Names that a dispatcher may tell its outbound Worker, and the characters of the JSON of all their values. */
   outboundParams: 32,
   outboundBytes: 65_536,

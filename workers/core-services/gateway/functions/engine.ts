@@ -1,10 +1,14 @@
 import type { Limits } from "../../../../sdk/src/types.ts";
 import type { OwnEgressRules } from "../egress/rules.ts";
 
+/** A file that is imported as what it holds: a text, bytes (an ArrayBuffer), or a WebAssembly.Module. Bytes are in base64. */
+export type ModuleFile = { readonly text: string } | { readonly data: string } | { readonly wasm: string };
+
 /** Text of files by their path in the upload, as `src/index.ts`; a package's as `node_modules/zod@4.6.7/index.js`. */
 export interface BundleRequest {
   readonly files: readonly (readonly [path: string, text: string])[];
   readonly mainModule: string;
+  readonly others?: readonly (readonly [path: string, file: ModuleFile])[] | undefined;
   /** The packages that `files` hold, by their ids: `zod@4.6.7`. */
   readonly packages: Readonly<Record<string, BundlePackage>>;
   /** The ids that names have in the upload. */
@@ -23,7 +27,14 @@ export interface BundlePackage {
 export type PackageEntrances = Readonly<Record<string, string>>;
 
 export type Bundled =
-  | { readonly code: string; readonly map: string }
+  | {
+      readonly code: string;
+      readonly map: string;
+      /** Ids of those packages of which there is something in the code. */
+      readonly packages: readonly string[];
+      /** Paths of the WebAssembly that it imports, from where it is itself. */
+      readonly wasm: readonly string[];
+    }
   | { readonly error: string; readonly file?: string; readonly line?: number; readonly column?: number };
 
 /** What one export of a function's main module is. */

@@ -14,7 +14,7 @@ import { FOR_EGRESS, Secrets, type SecretInfo, type SecretKind } from "./secrets
 import { CREATE_TABLES, type Deployment, type NewVersion } from "./tables.ts";
 import { Tails, type TailEvent } from "./tails.ts";
 import { vaultOf } from "./vault.ts";
-import { noVersion, Versions, type VersionInfo } from "./versions.ts";
+import { noVersion, Versions, type VersionFiles, type VersionInfo } from "./versions.ts";
 
 /**
  * The saved functions of one tenant: versions that never change, which of them answer, secrets. One object for each
@@ -172,7 +172,7 @@ export class Functions extends DurableObject {
   }
 
   /** One version with the files that it was made of. */
-  getVersion(name: string, id: string): VersionInfo & { files: Record<string, string>; mainModule: string } {
+  getVersion(name: string, id: string): VersionFiles {
     return this.#versions.get(name, id);
   }
 
@@ -209,6 +209,18 @@ export class Functions extends DurableObject {
     return this.#change(() => {
       kept.put(name, sealed, nowMs);
       return { key, updatedAt: new Date(nowMs).toISOString() };
+    });
+  }
+  /** Sets some and deletes those that are null, in one step. @returns all that there are then */
+  async setSecrets(name: string, changes: Readonly<Record<string, string | null>>, nowMs: number): Promise<SecretInfo[]> {
+    this.#checkOwner(name);
+    const entries = Object.entries(changes);
+    const set = Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== null));
+    const sealed = await this.#secrets.seal(name, set);
+    return this.#change(() => {
+      for (const [key, value] of entries) if (value === null) this.#secrets.delete(name, key);
+      this.#secrets.put(name, sealed, nowMs);
+      return this.#secrets.list(name);
     });
   }
   listSecrets(kind: SecretKind, name: string): SecretInfo[] {

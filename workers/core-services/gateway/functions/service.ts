@@ -13,6 +13,7 @@ import type { Packages } from "../packages/packages.ts";
 import { importedNames } from "../packages/imported.ts";
 import type { Functions } from "./functions.ts";
 import { FOR_EGRESS } from "./secrets.ts";
+import { packed } from "./packed.ts";
 import { filesOf, type Files } from "./upload.ts";
 
 /** What the methods act on, for one caller. */
@@ -54,6 +55,7 @@ export function functionService(deps: FunctionsDeps): Defined {
     call: (name, method, args = [], { entrypoint = "default", version, stickyKey, timeoutMs } = {}) =>
       engine.call(name, { kind: "method", entrypoint, method, args }, { version, key: stickyKey, timeoutMs }),
     setSecret: (key, value, of) => store.setSecret("secrets", ownerOf(of), key, value, now()),
+    setSecrets: async (changes, of) => ({ items: await store.setSecrets(ownerOf(of), changes, now()) }),
     listSecrets: async (of) => ({ items: await store.listSecrets("secrets", ownerOf(of)) }),
     deleteSecret: (key, of) => store.deleteSecret("secrets", ownerOf(of), key),
     setVariable: (key, value, { function: name = "" } = {}) => store.setSecret("variables", name, key, value, now()),
@@ -80,12 +82,24 @@ async function deploy({ store, packages, engine, caller, now }: FunctionsDeps, n
   await checkOutbound(store, name, settings);
   const needed = await packages.gather(importedNames(sent.files));
   const bundled = await engine.bundle({ ...sent, ...needed, files: [...sent.files, ...Object.entries(needed.files)] });
-  const { code, map } = checkBundle(bundled, sent);
+  const { code, map, packages: used } = checkBundle(bundled, sent);
   const source = JSON.stringify(sent);
   const id = `ver_${sha256(source, code, JSON.stringify(settings)).slice(0, 32)}`;
   const isKept = await store.hasVersion(name, id);
   const entrypoints = isKept ? [] : checkEntrypoints(await engine.describe(code, map, settings));
-  const version = { id, createdBy: caller.id, message: upload.message, settings, entrypoints, code, map, source };
+  const { annotations = {} } = upload;
+  const version = {
+    id,
+    createdBy: caller.id,
+    message: upload.message,
+    annotations,
+    settings,
+    entrypoints,
+    code,
+    map,
+    packages: used,
+    source,
+  };
   const { tags, public: isPublic, live = true, message, idempotencyKey } = upload;
   const changes = { tags, isPublic, secrets: secretsOf(upload) };
   const key = onceKey(idempotencyKey, "deploy", [name, id, tags, isPublic, live], caller.id);
@@ -153,16 +167,18 @@ function checkLimits(limits: Partial<Limits>, { tier, limits: ofTier }: Function
   }
 }
 
-function checkBundle(bundled: Bundled, { mainModule }: Files): { code: string; map: string } {
+function checkBundle(bundled: Bundled, { mainModule, others = [] }: Files): Extract<Bundled, { code: string }> {
   if (!("code" in bundled)) {
     const { error, file = mainModule, line, column } = bundled;
     throw doesNotLoad(`${line === undefined ? "" : `${file}:${line}:${column}: `}${error}`, "BUILD_FAILED", { file, line, column });
   }
-  const bytes = byteLength(bundled.code);
-  if (bytes <= FUNCTION_LIMITS.moduleBytes) return bundled;
+  const wasm = others.flatMap(([path, file]) => ("wasm" in file && bundled.wasm.includes(path) ? [[path, file.wasm] as const] : []));
+  const code = packed(bundled.code, wasm);
+  const bytes = byteLength(code);
+  if (bytes <= FUNCTION_LIMITS.moduleBytes) return { ...bundled, code };
   throw new DoError(
     "TOO_LARGE",
-    `Cannot deploy: with its packages the code must be at most ${FUNCTION_LIMITS.moduleBytes} bytes, got ${bytes}`,
+    `Cannot deploy: with its packages and WebAssembly (in base64) the code must be at most ${FUNCTION_LIMITS.moduleBytes} bytes, got ${bytes}`,
   );
 }
 

@@ -10,7 +10,7 @@ export const CREATE_TABLES = `
   CREATE TABLE IF NOT EXISTS versions (
     function TEXT NOT NULL, id TEXT NOT NULL, created_ms INTEGER NOT NULL, created_by TEXT NOT NULL, message TEXT,
     settings TEXT NOT NULL, entrypoints TEXT NOT NULL, code_hash TEXT NOT NULL, source_hash TEXT NOT NULL,
-    code_bytes INTEGER NOT NULL, PRIMARY KEY (function, id)
+    code_bytes INTEGER NOT NULL, packages TEXT NOT NULL DEFAULT '[]', annotations TEXT NOT NULL DEFAULT '{}', PRIMARY KEY (function, id)
   ) STRICT;
   CREATE INDEX IF NOT EXISTS versions_by_time ON versions (function, created_ms);
   CREATE TABLE IF NOT EXISTS deployments (
@@ -51,6 +51,10 @@ export interface VersionRow extends Record<string, SqlStorageValue> {
   code_hash: string;
   source_hash: string;
   code_bytes: number;
+  /** JSON list of their ids. */
+  packages: string;
+  /** JSON object. */
+  annotations: string;
 }
 
 /** Which versions answer, since when, by whom. */
@@ -67,10 +71,12 @@ export interface NewVersion {
   readonly id: string;
   readonly createdBy: string;
   readonly message: string | undefined;
+  readonly annotations: Readonly<Record<string, string>>;
   readonly settings: Settings;
   readonly entrypoints: readonly EntrypointInfo[];
   readonly code: string;
   readonly map: string;
+  readonly packages: readonly string[];
   /** JSON of the files as they were sent. */
   readonly source: string;
 }

@@ -2,7 +2,7 @@ import { DoError } from "../../../../sdk/src/errors.ts";
 import { sha256 } from "../../shared/hash.ts";
 import { Texts } from "../../shared/texts.ts";
 import { FUNCTION_LIMITS } from "../limits.ts";
-import type { EntrypointInfo } from "./engine.ts";
+import type { EntrypointInfo, ModuleFile } from "./engine.ts";
 import { pageOf, type PageOf } from "./page.ts";
 import type { NewVersion, VersionRow } from "./tables.ts";
 
@@ -12,9 +12,18 @@ export interface VersionInfo {
   createdAt: string;
   createdBy: string;
   message?: string;
+  annotations: Record<string, string>;
   settings: { permissions: string[]; tier: string; limits: Record<string, number>; bindings: Record<string, unknown>[]; egress?: unknown };
   entrypoints: { name: string; kind: EntrypointInfo["kind"]; methods: string[] }[];
   codeBytes: number;
+  /** What of the store is in its code: `zod@4.6.7`. */
+  packages: string[];
+}
+
+/** With the files that it was made of. */
+export interface VersionFiles extends VersionInfo {
+  files: Record<string, string | ModuleFile>;
+  mainModule: string;
 }
 
 /** The versions of a tenant's functions, which never change, with the texts that they are made of. */
@@ -25,6 +34,15 @@ export class Versions {
   constructor(sql: SqlStorage) {
     this.#sql = sql;
     this.#texts = new Texts(sql);
+    this.#addColumn("packages", "[]");
+    this.#addColumn("annotations", "{}");
+  }
+
+  /** Of data that was made before versions said what they hold. */
+  #addColumn(column: "packages" | "annotations", empty: "[]" | "{}"): void {
+    const columns = this.#sql.exec<{ name: string }>("SELECT name FROM pragma_table_info('versions')").toArray();
+    if (columns.some(({ name }) => name === column)) return;
+    this.#sql.exec(`ALTER TABLE versions ADD COLUMN ${column} TEXT NOT NULL DEFAULT '${empty}'`);
   }
 
   /** The module of a version, by its hash. */
@@ -64,13 +82,15 @@ export class Versions {
   }
 
   /** One version with the files that it was made of. @throws DoError NOT_FOUND */
-  get(name: string, id: string): VersionInfo & { files: Record<string, string>; mainModule: string } {
+  get(name: string, id: string): VersionFiles {
     const row = this.row(name, id);
     const source = JSON.parse(this.#texts.get(`source:${row.source_hash}`) ?? '{"files":[],"mainModule":""}') as {
       files: [string, string][];
+      others?: [string, ModuleFile][];
       mainModule: string;
     };
-    return { ...toVersion(row), files: Object.fromEntries(source.files), mainModule: source.mainModule };
+    const files = Object.fromEntries<string | ModuleFile>([...source.files, ...(source.others ?? [])]);
+    return { ...toVersion(row), files, mainModule: source.mainModule };
   }
 
   /** Keeps a version, and lets the oldest go of too many. @param answering those that stay @returns false for one that is kept already */
@@ -82,7 +102,7 @@ export class Versions {
     this.#texts.put(`map:${codeHash}`, version.map);
     this.#texts.put(`source:${sourceHash}`, version.source);
     this.#sql.exec(
-      "INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       name,
       version.id,
       nowMs,
@@ -93,6 +113,8 @@ export class Versions {
       codeHash,
       sourceHash,
       version.code.length,
+      JSON.stringify(version.packages),
+      JSON.stringify(version.annotations),
     );
     this.#dropOldest(name, [version.id, ...answering]);
     return true;
@@ -130,9 +152,11 @@ function toVersion(row: VersionRow): VersionInfo {
     createdAt: new Date(row.created_ms).toISOString(),
     createdBy: row.created_by,
     ...(row.message === null ? {} : { message: row.message }),
+    annotations: JSON.parse(row.annotations) as Record<string, string>,
     settings: JSON.parse(row.settings) as VersionInfo["settings"],
     entrypoints: JSON.parse(row.entrypoints) as VersionInfo["entrypoints"],
     codeBytes: row.code_bytes,
+    packages: JSON.parse(row.packages) as string[],
   };
 }
 

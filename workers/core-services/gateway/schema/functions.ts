@@ -61,11 +61,25 @@ const Limits = z
   .partial()
   .meta({ description: "Less than the tier gives; what is not named is the tier's" });
 
+const Base64 = z.base64("must be base64").max(Math.ceil(FUNCTION_LIMITS.uploadBytes / 3) * 4, "is too large");
+const ModuleFile = z.union([
+  z.strictObject({ text: z.string() }).meta({ description: "Imported as a string, whatever its name ends in" }),
+  z.strictObject({ data: Base64 }).meta({ description: "Bytes in base64, imported as an ArrayBuffer" }),
+  z.strictObject({ wasm: Base64 }).meta({ description: "WebAssembly in base64, imported as a WebAssembly.Module" }),
+]);
+
+const Annotations = z
+  .record(
+    z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_./-]{0,63}$/, "must be 1 to 64 letters, digits and _./-"),
+    z.string().max(FUNCTION_LIMITS.annotationCharacters, `must be at most ${FUNCTION_LIMITS.annotationCharacters} characters`),
+  )
+  .refine((all) => Object.keys(all).length <= FUNCTION_LIMITS.annotations, `must be at most ${FUNCTION_LIMITS.annotations}`);
+
 const Upload = z.strictObject({
   code: z.string().optional().meta({ description: "One module with a default export" }),
   language: z.enum(["ts", "js"]).optional().meta({ description: "Of code; default ts" }),
   modules: z
-    .record(z.string(), z.string())
+    .record(z.string(), z.union([z.string(), ModuleFile], "must be a text, or one of { text }, { data }, { wasm } with base64"))
     .optional()
     .meta({ description: "Files by their path; they may import each other, and packages of the store" }),
   mainModule: z.string().max(200).optional().meta({ description: "Of modules, the one whose exports are called" }),
@@ -83,6 +97,7 @@ const Upload = z.strictObject({
   tags: Tags.optional(),
   public: z.boolean().optional().meta({ description: "Whether /fn answers anybody; default false for a new function" }),
   message: Message,
+  annotations: Annotations.optional().meta({ description: "What is said of the version, as { commit: '1a2b3c' }; nothing reads it" }),
   live: z.boolean().optional().meta({ description: "Default true; false keeps the version, and the live one stays" }),
   idempotencyKey: IdempotencyKey,
 });
@@ -123,6 +138,7 @@ const VersionInfo = z.object({
   createdAt: Time,
   createdBy: z.string(),
   message: z.string().optional(),
+  annotations: z.record(z.string(), z.string()),
   settings: z.object({
     permissions: z.array(z.string()),
     tier: z.string(),
@@ -132,6 +148,7 @@ const VersionInfo = z.object({
   }),
   entrypoints: z.array(Entrypoint),
   codeBytes: z.int(),
+  packages: z.array(z.string()).meta({ description: "What of the package store is in its code, as zod@4.6.7" }),
 });
 
 const Namespace = z.object({ name: z.string(), id: z.string(), createdAt: Time });
@@ -231,7 +248,7 @@ export const functionMethods = {
       ["name", FunctionName],
       ["version", VersionId],
     ],
-    result: VersionInfo.extend({ files: z.record(z.string(), z.string()), mainModule: z.string() }),
+    result: VersionInfo.extend({ files: z.record(z.string(), z.union([z.string(), ModuleFile])), mainModule: z.string() }),
     resource: ofFunction,
   }),
   setDeployment: defineMethod({
@@ -295,6 +312,22 @@ export const functionMethods = {
     ],
     result: z.object({ key: z.string(), updatedAt: Time }),
     resource: ([, , options]) => ofSecrets((options as { function?: string } | undefined)?.function),
+  }),
+  setSecrets: defineMethod({
+    summary:
+      "Sets several secrets of a function, of all of the tenant's, or for egress rules, and deletes those that are null: in one step",
+    access: "write",
+    params: [
+      [
+        "changes",
+        z
+          .record(BindingName, SecretValue.nullable())
+          .refine((changes) => Object.keys(changes).length <= FUNCTION_LIMITS.secrets, `must be at most ${FUNCTION_LIMITS.secrets}`),
+      ],
+      ["options", OfSecret.optional()],
+    ],
+    result: z.object({ items: z.array(z.object({ key: z.string(), updatedAt: Time })) }),
+    resource: ([, options]) => ofSecrets((options as { function?: string } | undefined)?.function),
   }),
   listSecrets: defineMethod({
     summary: "The names of the secrets",

@@ -1,3 +1,4 @@
+import { unpacked } from "../../../core-services/gateway/functions/packed.ts";
 import { NO_EGRESS } from "../egress.ts";
 import {
   CONSOLE_MODULE,
@@ -61,15 +62,18 @@ export function workerCode(userModule: string, limits: Limits, support: Support)
 
 /** The same for a saved function, whose isolate is used again: nothing of a call is in it. */
 export function functionWorkerCode(userModule: string, limits: Limits, guard: boolean): WorkerLoaderWorkerCode {
+  const { code, wasm } = unpacked(userModule);
   return {
     compatibilityDate: COMPATIBILITY_DATE,
     // The harness tells by its asynchronous context whose turn it is.
-    compatibilityFlags: USES_NODE.test(userModule) ? ["nodejs_compat"] : ["nodejs_als"],
+    compatibilityFlags: USES_NODE.test(code) ? ["nodejs_compat"] : ["nodejs_als"],
     allowExperimental: false,
     mainModule: MAIN_MODULE,
     modules: {
+      // Their names end in .wasm, as none of ours does.
+      ...Object.fromEntries([...wasm].map(([path, { buffer }]) => [path, { wasm: buffer }])),
       [MAIN_MODULE]: FUNCTION_HARNESS_MODULE,
-      [USER_MODULE]: userModule,
+      [USER_MODULE]: code,
       ...(guard ? { "guard.js": GUARD_MODULE } : {}),
     },
     env: {},

@@ -5,6 +5,7 @@ import { EXIT } from "../../exit.ts";
 import { table } from "../../output/table.ts";
 import { jsonToStdout, toStderr, toStdout } from "../../output/write.ts";
 import { configuredSession } from "../../server.ts";
+import { addSecretsImport } from "./secrets-import.ts";
 import { addDelete, ownerOf, showSet, withOwner } from "./of-function.ts";
 
 /** `doer secrets ...` */
@@ -23,6 +24,7 @@ export function addSecrets(program: Command, act: Act): void {
       return showSet(await configuredSession(globals).gateway.setSecret(String(key), value, of), globals.json);
     }),
   );
+  addSecretsImport(secrets, act);
   withOwner(secrets.command("list").description("list the names of secrets")).action(
     act(async (globals, _, options) => {
       const { items } = await configuredSession(globals).gateway.listSecrets(ownerOf(options));

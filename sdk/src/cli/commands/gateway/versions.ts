@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { FunctionDeployment, FunctionVersion, VersionShare } from "../../../gateway.ts";
+import type { FunctionDeployment, FunctionVersion, ModuleFile, VersionShare } from "../../../gateway.ts";
 import type { Act } from "../../act.ts";
 import { EXIT, UsageError, type ExitCode } from "../../exit.ts";
 import { printable, printableLine } from "../../output/printable.ts";
@@ -19,7 +19,7 @@ export function addVersions(functions: Command, act: Act): void {
         const [page, info] = await Promise.all([gateway.listVersions(String(name)), gateway.getFunction(String(name))]);
         const rows = page.items.map((version) => versionRow(version, info.deployment));
         if (globals.json) jsonToStdout(page);
-        else toStdout(table(["ID", "LIVE", "CREATED", "BY", "MESSAGE"], rows));
+        else toStdout(table(["ID", "LIVE", "CREATED", "BY", "PACKAGES", "MESSAGE"], rows));
         if (!globals.json && page.cursor !== undefined) toStderr(`There are more than these ${rows.length}.`);
         return EXIT.ok;
       }),
@@ -98,11 +98,13 @@ function shareOf(typed: string): VersionShare {
   return { version, percentage: Number(percentage) };
 }
 
-function showFile(files: Readonly<Record<string, string>>, path: string, asJson: boolean): ExitCode {
+/** What is no text is printed in base64, as it is sent. */
+function showFile(files: Readonly<Record<string, string | ModuleFile>>, path: string, asJson: boolean): ExitCode {
   const found = new Map(Object.entries(files)).get(path);
   if (found === undefined) throw new UsageError(`the version has no file ${path}; it has ${Object.keys(files).join(", ")}`);
-  if (asJson) jsonToStdout({ path, text: found });
-  else toStdout(printable(found));
+  const file = typeof found === "string" ? { text: found } : found;
+  if (asJson) jsonToStdout({ path, ...file });
+  else toStdout(printable(Object.values(file).join("")));
   return EXIT.ok;
 }
 
@@ -112,7 +114,10 @@ function showLive(name: string, deployment: FunctionDeployment, asJson: boolean)
   return EXIT.ok;
 }
 
-function versionRow({ id, createdAt, createdBy, message }: FunctionVersion, deployment: FunctionDeployment | undefined): string[] {
+function versionRow(
+  { id, createdAt, createdBy, packages, message }: FunctionVersion,
+  deployment: FunctionDeployment | undefined,
+): string[] {
   const share = deployment?.shares.find(({ version }) => version === id);
-  return [id, share ? `${share.percentage}%` : "", createdAt, createdBy, message ?? ""];
+  return [id, share ? `${share.percentage}%` : "", createdAt, createdBy, packages.join(" "), message ?? ""];
 }

@@ -29,7 +29,7 @@ function fromTypeScript(text: string, file: string): Bundled | undefined {
   try {
     const options = { transforms: ["typescript" as const], disableESTransforms: true, preserveDynamicImport: true, filePath: file };
     const { code, sourceMap } = transform(text, { ...options, sourceMapOptions: { compiledFilename: "user.js" } });
-    return standsAlone(parsed(code)) ? { code, map: JSON.stringify({ ...sourceMap, sources: [file] }) } : undefined;
+    return standsAlone(parsed(code)) ? { code, map: JSON.stringify({ ...sourceMap, sources: [file] }), packages: [], wasm: [] } : undefined;
   } catch {
     // The bundler says better what is wrong, and where.
     return undefined;
@@ -40,7 +40,7 @@ function fromJavaScript(text: string, file: string): Bundled | undefined {
   if (!standsAlone(parsed(text))) return undefined;
   // Each line is where it was.
   const mappings = `AAAA${";AACA".repeat(text.split("\n").length - 1)}`;
-  return { code: text, map: JSON.stringify({ version: 3, sources: [file], mappings }) };
+  return { code: text, map: JSON.stringify({ version: 3, sources: [file], mappings }), packages: [], wasm: [] };
 }
 
 function parsed(text: string): Program {

@@ -1,5 +1,5 @@
 import type { Loader, Plugin } from "esbuild-wasm/esm/browser.js";
-import type { BundleRequest } from "./bundle-protocol.ts";
+import type { BundleRequest, ModuleFile } from "./bundle-protocol.ts";
 
 type Packages = Pick<BundleRequest, "packages" | "imports" | "known">;
 
@@ -30,12 +30,16 @@ const OF_NODE = new Set(
 );
 
 /** Gives esbuild the files of an upload. There is no disk and no network: an import is one of them, a package's, or the runtime's. */
-export function filesPlugin(files: ReadonlyMap<string, string>, packages: Packages): Plugin {
+export function filesPlugin(files: ReadonlyMap<string, string>, others: ReadonlyMap<string, ModuleFile>, packages: Packages): Plugin {
   return {
     name: "files",
     setup(builder) {
       builder.onResolve({ filter: /.*/ }, ({ path, importer, kind }) => {
         if (kind === "entry-point") return { path, namespace: "upload" };
+        const other = findOther(others, importer, path);
+        // The runtime makes it a module: code cannot.
+        if (other && "wasm" in other.file) return { path: `./${other.path}`, external: true };
+        if (other) return { path: other.path, namespace: "other" };
         const ofRuntime = runtimeModule(path);
         const found = ofRuntime === undefined || inPackage(importer) !== undefined ? find(files, packages, importer, path) : undefined;
         if (found !== undefined) return { path: found, namespace: "upload" };
@@ -47,6 +51,7 @@ export function filesPlugin(files: ReadonlyMap<string, string>, packages: Packag
         contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
         loader: "js",
       }));
+      builder.onLoad({ filter: /.*/, namespace: "other" }, ({ path }) => loaded(others.get(path)));
       builder.onLoad({ filter: /.*/ }, ({ path }) => {
         const contents = files.get(path);
         if (contents === undefined) return { errors: [{ text: `There is no file ${path}` }] };
@@ -54,6 +59,23 @@ export function filesPlugin(files: ReadonlyMap<string, string>, packages: Packag
       });
     },
   };
+}
+
+function findOther(
+  others: ReadonlyMap<string, ModuleFile>,
+  importer: string,
+  specifier: string,
+): { path: string; file: ModuleFile } | undefined {
+  if (others.size === 0 || !/^\.{0,2}\//.test(specifier)) return undefined;
+  const path = joined(importer, specifier.replace(/\?module$/, ""));
+  const file = others.get(path);
+  return file && { path, file };
+}
+
+function loaded(file: ModuleFile | undefined): { contents: string; loader: Loader } {
+  if (file && "text" in file) return { contents: file.text, loader: "text" };
+  const base64 = file && "data" in file ? file.data : "";
+  return { contents: `export default Uint8Array.fromBase64(${JSON.stringify(base64)}).buffer;`, loader: "js" };
 }
 
 function runtimeModule(path: string): string | undefined {
@@ -91,7 +113,7 @@ function findFile(files: ReadonlyMap<string, string>, path: string): string | un
 }
 
 /** The id of the package that a file is in. */
-function inPackage(path: string): string | undefined {
+export function inPackage(path: string): string | undefined {
   return /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1];
 }
 

@@ -3,10 +3,10 @@
  * of every other isolate, and is loaded only when code needs it (compile/typescript.ts, and what is saved).
  */
 import { abortIsolate, WorkerEntrypoint } from "cloudflare:workers";
-import { build, initialize, transform, type Message, type TransformFailure } from "esbuild-wasm/esm/browser.js";
+import { build, initialize, transform, type Message, type Metafile, type TransformFailure } from "esbuild-wasm/esm/browser.js";
 import wasmModule from "esbuild.wasm";
 import type { Bundled, BundleRequest } from "./bundle-protocol.ts";
-import { filesPlugin } from "./files-plugin.ts";
+import { filesPlugin, inPackage } from "./files-plugin.ts";
 
 type Compiled = { code: string; map: string } | { error: string; line: number; column: number };
 
@@ -37,7 +37,7 @@ export default class FullCompiler extends WorkerEntrypoint {
   }
 
   /** Several files as one module. What they import is among them, or is the runtime's. */
-  async bundle({ files, mainModule, ...packages }: BundleRequest): Promise<Bundled> {
+  async bundle({ files, mainModule, others = [], ...packages }: BundleRequest): Promise<Bundled> {
     await (ready ??= initialize({ wasmModule, worker: false }));
     try {
       const made = await build({
@@ -49,15 +49,16 @@ export default class FullCompiler extends WorkerEntrypoint {
         target: "es2024",
         platform: "neutral",
         sourcemap: "external",
+        metafile: true,
         sourcesContent: false,
         legalComments: "none",
         define: { "process.env.NODE_ENV": '"production"' },
         logLevel: "silent",
         tsconfigRaw: TSCONFIG,
-        plugins: [filesPlugin(new Map(files), packages)],
+        plugins: [filesPlugin(new Map(files), new Map(others), packages)],
       });
       const text = (suffix: string) => made.outputFiles.find(({ path }) => path.endsWith(suffix))?.text ?? "";
-      return { code: text("user.js"), map: text("user.js.map") };
+      return { code: text("user.js"), map: text("user.js.map"), packages: packagesOf(made.metafile), wasm: wasmOf(made.metafile) };
     } catch (error) {
       const [first] = (error as { errors?: Message[] }).errors ?? [];
       if (!first) abortIsolate("The compiler died");
@@ -68,4 +69,15 @@ export default class FullCompiler extends WorkerEntrypoint {
       };
     }
   }
+}
+
+function packagesOf({ outputs }: Metafile): string[] {
+  const inputs = Object.values(outputs).flatMap((output) => Object.entries(output.inputs));
+  const bundled = inputs.flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? [inPackage(path.replace(/^upload:/, ""))] : []));
+  return [...new Set(bundled)].filter((id) => id !== undefined).toSorted();
+}
+
+function wasmOf({ outputs }: Metafile): string[] {
+  const imports = Object.values(outputs).flatMap((output) => output.imports.map(({ path }) => path));
+  return [...new Set(imports)].filter((path) => path.endsWith(".wasm")).map((path) => path.replace(/^\.\//, ""));
 }

@@ -8,17 +8,21 @@ const Metadata = z.object({
   main_module: z.string().optional(),
   body_part: z.string().optional(),
   bindings: z.array(z.record(z.string(), z.unknown())).optional(),
+  keep_bindings: z.array(z.string()).optional(),
   tags: z.array(z.string()).optional(),
   limits: z.object({ cpu_ms: z.coerce.number().optional(), subrequests: z.coerce.number().optional() }).optional(),
   migrations: z.unknown().optional(),
   annotations: z.record(z.string(), z.string()).optional(),
 });
 
+/** The annotation that is the message of a version, and of a deployment. */
+const MESSAGE = "workers/message";
+
 export function uploadOf({ fields, files }: Sent): Upload {
   const { main_module, body_part, bindings, tags, limits, migrations, annotations } = parsed(fields["metadata"] ?? {});
   if (body_part !== undefined) throw new DoError("UNSUPPORTED", "Only modules can be uploaded: name the main one in main_module");
   if (migrations !== undefined) throw new DoError("UNSUPPORTED", "Durable Objects cannot be uploaded", { reason: "DURABLE_OBJECT" });
-  const message = annotations?.["workers/message"];
+  const { [MESSAGE]: message, ...said } = annotations ?? {};
   return {
     modules: { ...files },
     ...(main_module === undefined ? {} : { mainModule: main_module }),
@@ -27,6 +31,7 @@ export function uploadOf({ fields, files }: Sent): Upload {
     ...(tags === undefined ? {} : { tags }),
     ...(limits === undefined ? {} : { limits: limitsOf(limits) }),
     ...(message === undefined ? {} : { message }),
+    ...(Object.keys(said).length === 0 ? {} : { annotations: said }),
   };
 }
 
@@ -50,6 +55,11 @@ function limitsOf({ cpu_ms, subrequests }: { cpu_ms?: number | undefined; subreq
   return { ...(cpu_ms === undefined ? {} : { cpuMs: cpu_ms }), ...(subrequests === undefined ? {} : { calls: subrequests }) };
 }
 
+/** Types of bindings of the version before that are to be in this one. */
+export function keptTypesOf({ fields }: Sent, field: "metadata" | "settings"): readonly string[] {
+  return parsed(fields[field] ?? {}).keep_bindings ?? [];
+}
+
 /** A function of a namespace is a script by its name alone. */
 export function scriptName({ name }: FunctionInfo): string {
   return name.split("/").at(-1) ?? name;
@@ -70,8 +80,8 @@ export function scriptOf(info: FunctionInfo): Record<string, unknown> {
   };
 }
 
-export function versionOf({ id, createdAt, createdBy, message }: FunctionVersion): Record<string, unknown> {
-  const annotations = message === undefined ? {} : { "workers/message": message };
+export function versionOf({ id, createdAt, createdBy, message, annotations: said }: FunctionVersion): Record<string, unknown> {
+  const annotations = { ...said, ...(message === undefined ? {} : { [MESSAGE]: message }) };
   return { id, version_id: id, metadata: { created_on: createdAt, author_id: createdBy, source: "api" }, annotations };
 }
 
@@ -83,7 +93,7 @@ export function deploymentOf({ id, createdAt, createdBy, message, shares }: Func
     source: "api",
     strategy: "percentage",
     versions: shares.map(({ version, percentage }) => ({ version_id: version, percentage })),
-    annotations: message === undefined ? {} : { "workers/message": message },
+    annotations: message === undefined ? {} : { [MESSAGE]: message },
   };
 }
 

@@ -1,9 +1,10 @@
+import type { ModuleFile } from "../../../../../../sdk/src/gateway.ts";
 import { DoError } from "../../../errors.ts";
 
 /** What was uploaded: metadata or settings, and files by the name that they have among each other. */
 export interface Sent {
   readonly fields: Readonly<Record<string, unknown>>;
-  readonly files: Readonly<Record<string, string>>;
+  readonly files: Readonly<Record<string, string | ModuleFile>>;
 }
 
 /**
@@ -18,19 +19,33 @@ export async function readUpload(bytes: Uint8Array): Promise<Sent> {
   }
   const form = await parseForm(bytes, boundary);
   const fields: [string, string][] = [];
-  const files: [string, string][] = [];
+  const files: [string, string | ModuleFile][] = [];
   for (const [name, value] of form) {
     // Metadata is JSON, whether it is sent as a field or as a file.
     if (typeof value === "string") fields.push([name, value]);
     else if (name === "metadata" || name === "settings") fields.push([name, await value.text()]);
-    else
-      files.push([
-        value.name === "" || value.name === "blob" ? name : value.name,
-        textOf(new Uint8Array(await value.arrayBuffer()), value.name),
-      ]);
+    else files.push(await moduleOf(value.name === "" || value.name === "blob" ? name : value.name, value));
   }
   return { fields: nested(fields), files: Object.fromEntries(files) };
 }
+
+/** What a part is by its type, as Cloudflare has it: code, and what is imported as it is. */
+async function moduleOf(name: string, file: Blob): Promise<[string, string | ModuleFile]> {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  switch (file.type.split(";")[0]?.trim()) {
+    case "application/wasm":
+      return [name, { wasm: bytes.toBase64() }];
+    case "application/octet-stream":
+      // Also what is sent of files whose type nobody said.
+      return [name, CODE.test(name) ? textOf(bytes, name) : { data: bytes.toBase64() }];
+    case "text/plain":
+      return [name, CODE.test(name) ? textOf(bytes, name) : { text: textOf(bytes, name) }];
+    default:
+      return [name, textOf(bytes, name)];
+  }
+}
+
+const CODE = /\.(?:[cm]?[jt]s|[jt]sx)$/;
 
 async function parseForm(bytes: Uint8Array, boundary: string): Promise<FormData> {
   try {

@@ -1,13 +1,12 @@
-import { Hono, type Context } from "hono";
+import { Hono } from "hono";
 import * as z from "zod";
 import type { FunctionDeployment, FunctionInfo, FunctionVersion, FunctionVersionFiles, Upload } from "../../../../../../sdk/src/gateway.ts";
-import { STATUS_BY_CODE } from "../../../../../../sdk/src/errors.ts";
-import { DoError, publicError } from "../../../errors.ts";
-import { Session } from "../../../session.ts";
-import { readBytes, readJson } from "../../body.ts";
+import { DoError } from "../../../errors.ts";
 import type { HttpEnv } from "../../env.ts";
-import { deploymentOf, liveOf, namespaceOf, scriptOf, settingsOf, tagFilter, uploadOf, versionOf } from "./shapes.ts";
-import { readUpload } from "./upload.ts";
+import { ask, enveloped, json, named, outcome, sent, type Ctx } from "./asked.ts";
+import { withInherited } from "./inherited.ts";
+import { deploymentOf, keptTypesOf, liveOf, namespaceOf, scriptOf, settingsOf, tagFilter, uploadOf, versionOf } from "./shapes.ts";
+import type { Sent } from "./upload.ts";
 
 /**
  * Workers for Platforms, as Cloudflare's SDK calls it with `baseURL: "<server>/wfp"`. The account is the caller's own
@@ -15,14 +14,10 @@ import { readUpload } from "./upload.ts";
  *
  * @see https://developers.cloudflare.com/api/resources/workers_for_platforms/
  */
-const MAX_UPLOAD_BYTES = 8 * 1024 * 1024;
-const MAX_JSON_BYTES = 1024 * 1024;
 const PREFIX = "/wfp/accounts/:account/workers/dispatch/namespaces";
 
-type Ctx = Context<HttpEnv>;
-type Answer = (c: Ctx) => Promise<unknown>;
-
 const ScriptBinding = z.object({ name: z.string(), text: z.string(), type: z.literal("secret_text", "must be secret_text") });
+const ScriptBindings = z.object({ secrets: z.record(z.string(), ScriptBinding.nullable()).default({}) });
 const Deployment = z.object({
   strategy: z.literal("percentage").optional(),
   versions: z.array(z.object({ version_id: z.string(), percentage: z.number() })),
@@ -74,7 +69,7 @@ export const wfp = new Hono<HttpEnv>()
     `${PREFIX}/:ns/scripts/:script`,
     enveloped(async (c) => {
       await namespace(c);
-      return scriptOf((await deploy(c, uploadOf(await sent(c)))).function);
+      return scriptOf((await deploy(c, await meant(c, await sent(c)))).function);
     }),
   )
   .delete(
@@ -88,7 +83,8 @@ export const wfp = new Hono<HttpEnv>()
   .get(`${PREFIX}/:ns/scripts/:script/content`, async (c) => {
     const answer = await outcome(c, async () => {
       const { files, mainModule } = await live(c);
-      return files[mainModule] ?? "";
+      const main = files[mainModule];
+      return typeof main === "string" ? main : "";
     });
     return typeof answer === "string" ? c.body(answer, 200, { "content-type": "application/javascript" }) : answer;
   })
@@ -103,7 +99,9 @@ export const wfp = new Hono<HttpEnv>()
   .patch(
     `${PREFIX}/:ns/scripts/:script/settings`,
     enveloped(async (c) => {
-      const { tags, ...changed } = settingsOf(await sent(c));
+      const asked = await sent(c);
+      const { tags, ...said } = settingsOf(asked);
+      const changed = said.bindings ? { ...said, bindings: await bindingsOf(c, said.bindings, keptTypesOf(asked, "settings")) } : said;
       if (tags !== undefined) await ask(c, "updateFunction", [named(c), { tags }]);
       if (Object.keys(changed).length > 0) await redeploy(c, changed);
       return settings(c);
@@ -153,6 +151,15 @@ export const wfp = new Hono<HttpEnv>()
       return { name, type: "secret_text" };
     }),
   )
+  .patch(
+    `${PREFIX}/:ns/scripts/:script/secrets-bulk`,
+    enveloped(async (c) => {
+      const { secrets: sentSecrets } = ScriptBindings.parse(await json(c));
+      const changes = Object.fromEntries(Object.entries(sentSecrets).map(([key, secret]) => [key, secret && secretValue(key, secret)]));
+      const { items } = await ask<{ items: { key: string }[] }>(c, "setSecrets", [changes, { function: named(c) }]);
+      return Object.fromEntries(items.map((secret) => [secret.key, secretOf(secret)]));
+    }),
+  )
   .delete(
     `${PREFIX}/:ns/scripts/:script/secrets/:key`,
     enveloped(async (c) => {
@@ -170,7 +177,7 @@ export const wfp = new Hono<HttpEnv>()
   .post(
     `${PREFIX}/:ns/scripts/:script/versions`,
     enveloped(async (c) => {
-      const { version } = await deploy(c, { ...uploadOf(await sent(c)), live: false });
+      const { version } = await deploy(c, { ...(await meant(c, await sent(c))), live: false });
       return versionOf(await ask<FunctionVersion>(c, "getVersion", [named(c), version]));
     }),
   )
@@ -190,61 +197,6 @@ export const wfp = new Hono<HttpEnv>()
       return deploymentOf(await ask<FunctionDeployment>(c, "setDeployment", [named(c), shares, message === undefined ? {} : { message }]));
     }),
   );
-
-function enveloped(answer: Answer) {
-  return async (c: Ctx) => {
-    const made = await outcome(c, () => answer(c));
-    return made instanceof Response ? made : c.json({ success: true, errors: [], messages: [], result: made });
-  };
-}
-
-/** What was asked for, or the answer that says why not. */
-async function outcome<T>(c: Ctx, answer: () => Promise<T>): Promise<T | Response> {
-  try {
-    checkAccount(c);
-    return await answer();
-  } catch (error) {
-    const { code, message, reason } = publicError(asDoError(error), c.env.requestId);
-    const body = { success: false, errors: [{ code: NUMBERS.get(reason ?? code) ?? 10_000, message }], messages: [], result: null };
-    return c.json(body, STATUS_BY_CODE[code] as 400);
-  }
-}
-
-/** As Cloudflare numbers them. */
-const NUMBERS: ReadonlyMap<string, number> = new Map([
-  ["NO_SUCH_FUNCTION", 10_007],
-  ["NO_SUCH_NAMESPACE", 100_119],
-  ["BUILD_FAILED", 10_021],
-  ["DOES_NOT_LOAD", 10_021],
-  ["NO_ENTRYPOINT", 10_021],
-]);
-
-function asDoError(error: unknown): unknown {
-  if (!(error instanceof z.ZodError)) return error;
-  const [issue] = error.issues;
-  return new DoError("INVALID_ARGUMENT", `${issue?.path.join(".") || "The body"}: ${issue?.message ?? "is not valid"}`);
-}
-
-function checkAccount(c: Ctx): void {
-  const { tenant } = Session.principalOf(c.var.caller);
-  if (c.req.param("account") !== tenant) throw new DoError("NOT_FOUND", `There is no such account; here it is "${tenant}"`);
-}
-
-function ask<T>(c: Ctx, method: string, params: readonly unknown[]): Promise<T> {
-  return Session.invoke(c.var.caller, "gateway", method, params) as Promise<T>;
-}
-
-function named(c: Ctx): string {
-  return `${c.req.param("ns") ?? ""}/${c.req.param("script") ?? ""}`;
-}
-
-function json(c: Ctx): Promise<unknown> {
-  return readJson(c.req.raw, MAX_JSON_BYTES);
-}
-
-async function sent(c: Ctx) {
-  return readUpload(await readBytes(c.req.raw, MAX_UPLOAD_BYTES));
-}
 
 interface Namespace {
   name: string;
@@ -283,6 +235,30 @@ async function tagged(c: Ctx): Promise<FunctionInfo[]> {
   return found.filter(({ tags }) => filter.with.every((tag) => tags.includes(tag)) && !filter.without.some((tag) => tags.includes(tag)));
 }
 
+/** An upload with the bindings that it means. */
+async function meant(c: Ctx, asked: Sent): Promise<Upload> {
+  const upload = uploadOf(asked);
+  const bound = await bindingsOf(c, upload.bindings ?? [], keptTypesOf(asked, "metadata"));
+  return bound.length > 0 ? { ...upload, bindings: bound } : upload;
+}
+
+async function bindingsOf(c: Ctx, said: NonNullable<Upload["bindings"]>, keptTypes: readonly string[]) {
+  const bound = await withInherited(said, keptTypes, {
+    bindingsOf: async (version) => (await earlierVersion(c, version)).settings.bindings,
+    secrets: async () => (await secrets(c)).map(({ key }) => key),
+  });
+  // What they are is checked by gateway.deploy.
+  return bound as NonNullable<Upload["bindings"]>;
+}
+
+async function earlierVersion(c: Ctx, version: string): Promise<Pick<FunctionVersion, "settings">> {
+  if (version !== "latest") return ask(c, "getVersion", [named(c), version]);
+  const { items } = await ask<{ items: FunctionVersion[] }>(c, "listVersions", [named(c), { limit: 1 }]);
+  const [latest] = items;
+  if (latest) return latest;
+  throw new DoError("NOT_FOUND", "There is no version to inherit from", { reason: "NO_SUCH_FUNCTION" });
+}
+
 function deploy(c: Ctx, upload: Upload): Promise<{ function: FunctionInfo; version: string }> {
   return ask(c, "deploy", [named(c), upload]);
 }
@@ -309,6 +285,12 @@ async function redeploy(
 
 function secrets(c: Ctx): Promise<{ key: string }[]> {
   return ask<{ items: { key: string }[] }>(c, "listSecrets", [{ function: named(c) }]).then(({ items }) => items);
+}
+
+/** @throws DoError INVALID_ARGUMENT for one that is named in two ways */
+function secretValue(key: string, { name, text }: z.infer<typeof ScriptBinding>): string {
+  if (name === key) return text;
+  throw new DoError("INVALID_ARGUMENT", `The secret ${key.slice(0, 64)} says that its name is ${name.slice(0, 64)}`);
 }
 
 function secretOf({ key }: { key: string }): { name: string; type: string } {
