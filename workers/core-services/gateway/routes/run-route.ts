@@ -78,8 +78,9 @@ interface Tried {
 /** The answer by way of what is kept. @returns no response when the target failed; `tried` says how */
 async function fromCache(deps: RunDeps, asked: Asked, tried: Tried): Promise<Omit<FromCache, "status"> & { status?: string }> {
   const { route, request } = asked;
+  // What is waited for belongs to the time that the request has.
+  const untilMs = deps.nowMs() + (route.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   const ask = async (sent: RoutedRequest) => {
-    const untilMs = deps.nowMs() + (route.timeoutMs ?? DEFAULT_TIMEOUT_MS);
     const { outcome, attempts } = await tryTarget(deps, { ...asked, request: sent }, untilMs);
     Object.assign(tried, { outcome, attempts });
     return outcome.error || failureOf(outcome) !== undefined ? undefined : outcome.response;
@@ -91,7 +92,7 @@ async function fromCache(deps: RunDeps, asked: Asked, tried: Tried): Promise<Omi
     return { response, stale: undefined };
   }
   const isAuthorized = route.auth !== "none" || request.headers.has("authorization");
-  const through = { request, key: { url, route: route.name }, options: route.cache, isAuthorized, ask };
+  const through = { request, key: { url, route: route.name }, options: route.cache, isAuthorized, untilMs, ask };
   const kept = await throughCache({ ...deps, cache: deps.cache }, through);
   await forgetChanged(deps, request, kept.response);
   return kept;
