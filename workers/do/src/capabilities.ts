@@ -1,33 +1,12 @@
-import { databaseOf } from "#seam";
 import { RpcTarget } from "cloudflare:workers";
-import { accountsOf } from "../../core-services/auth/accounts.ts";
-import { authorizationServerOf } from "../../core-services/auth/oauth/authorization-server.ts";
-import { configOf, type Config } from "../../core-services/auth/config.ts";
 import { realmOf } from "../../core-services/auth/realm.ts";
-import type { Inspected } from "../../core-services/auth/service/deps.ts";
-import { authService } from "../../core-services/auth/service.ts";
 import type { authDefinition } from "../../core-services/auth/schema.ts";
 import * as z from "zod";
 import { dbDefinition } from "../../core-services/db/schema.ts";
-import { dbService } from "../../core-services/db/service.ts";
 import type { FunctionEngine } from "../../core-services/gateway/functions/engine.ts";
-import { egressSecretsOf, functionsOf } from "../../core-services/gateway/functions/functions.ts";
-import { isPlatform } from "../../core-services/auth/actor.ts";
-import { packagesOf } from "../../core-services/gateway/packages/packages.ts";
-import type { PackagesDeps } from "../../core-services/gateway/packages/service.ts";
-import type { FunctionsDeps } from "../../core-services/gateway/functions/service.ts";
-import { gatewayService } from "../../core-services/gateway/service.ts";
 import type { gatewayDefinition } from "../../core-services/gateway/schema.ts";
-import type { GatewayDeps } from "../../core-services/gateway/service/deps.ts";
-import { responseCacheOf } from "../../core-services/gateway/cache/response-cache.ts";
-import { routedTenantsOf } from "../../core-services/gateway/routes/routed-tenants.ts";
-import { trafficOf } from "../../core-services/gateway/traffic.ts";
 import type { scheduleDefinition } from "../../core-services/schedule/schema.ts";
-import { scheduleService } from "../../core-services/schedule/service.ts";
-import { timetableOf } from "../../core-services/schedule/timetable.ts";
 import type { queueDefinition } from "../../core-services/queue/schema.ts";
-import { queueService } from "../../core-services/queue/service.ts";
-import { queuesOf } from "../../core-services/queue/tenant.ts";
 import { SERVICE_DEFINITIONS } from "../../core-services/services.ts";
 import { newId } from "../../core-services/shared/ids.ts";
 import {
@@ -40,14 +19,11 @@ import {
 } from "../../core-services/shared/method.ts";
 import { SERVICES, type ServiceName } from "../../../sdk/src/types.ts";
 import type { RateState } from "../../core-services/auth/gcra.ts";
-import { actorOf } from "./actor.ts";
-import { RealmAuthenticator, type Authenticated } from "./authenticate.ts";
-import { issuerOf } from "./authenticate-jwt.ts";
-import { signingCredentialsOf } from "./authenticate-signature.ts";
+import type { Authenticated } from "./authenticate.ts";
 import { DoError, nearest, publicError } from "./errors.ts";
-import { allows, policy as policyOf, whoAmI, within, type Policy } from "./policy.ts";
+import { allows, type Policy } from "./policy.ts";
 import type { Principal } from "./principal.ts";
-import { sponsorOf } from "./sponsor.ts";
+import { implementation } from "./implementations.ts";
 
 /** What is known of a call before it runs. */
 export interface MeteredCall {
@@ -93,8 +69,6 @@ export interface Via {
   readonly credential: Authenticated["credential"];
   readonly rates: () => readonly RateState[];
 }
-
-type Handler = (...args: unknown[]) => Promise<unknown>;
 
 /**
  * The one place that every call of a service crosses, from callers and from code: the method must exist, the policy
@@ -175,109 +149,6 @@ function notOpen({ services, policy: { tier } }: Authority, service: ServiceName
   });
 }
 
-/** A Map: a method's name comes from outside, and an object has more names than its own. */
-function implementation(env: Cloudflare.Env, authority: Authority, service: ServiceName): Map<string, Handler> {
-  const { principal, policy: granted } = authority;
-  switch (service) {
-    case "db": {
-      const { id, kind, tenant, tier } = principal;
-      return handlers(dbService(databaseOf(env, tenant), { id, kind, tier, scopes: granted.scopes }, Date.now));
-    }
-    case "queue":
-      return handlers(queueServiceOf(env, authority));
-    case "auth":
-      return handlers(authServiceOf(env, authority));
-    case "gateway":
-      return handlers(gatewayServiceOf(env, authority));
-    case "schedule": {
-      const timetable = timetableOf(env, principal.tenant);
-      return handlers(scheduleService({ timetable, sponsor: () => sponsorOf(authority), callerId: principal.id, now: Date.now }));
-    }
-    default:
-      return new Map();
-  }
-}
-
-function queueServiceOf(env: Cloudflare.Env, authority: Authority): Implementation<typeof queueDefinition> {
-  const { tenant, id } = authority.principal;
-  return queueService({
-    queues: queuesOf(env, tenant),
-    callerId: id,
-    sponsor: () => sponsorOf(authority),
-    sqsCredentials: () => signingCredentialsOf(env, authority),
-    now: Date.now,
-  });
-}
-
-function authServiceOf(env: Cloudflare.Env, authority: Authority): Implementation<typeof authDefinition> {
-  const { principal, policy, via } = authority;
-  const config = configOf(env.DO_CONFIG);
-  return authService({
-    realm: realmOf(env, principal.tenant),
-    realmOf: (tenant) => realmOf(env, tenant),
-    oauth: authorizationServerOf(env),
-    tiers: config.tiers,
-    accounts: accountsOf(env),
-    actor: actorOf(authority),
-    now: Date.now,
-    whoAmI: async () => whoAmI(principal, policy, via.credential, via.rates()),
-    issuer: issuerOf(config, via.origin),
-    inspect: async (credential) => inspected(await new RealmAuthenticator(env, Date.now).authenticate(credential, via, 0), config),
-  });
-}
-
-function gatewayServiceOf(env: Cloudflare.Env, authority: Authority): Implementation<typeof gatewayDefinition> {
-  return gatewayService({
-    functions: functionsDeps(env, authority),
-    packages: packagesDeps(env, authority),
-    traffic: trafficDeps(env, authority),
-  });
-}
-
-function trafficDeps(env: Cloudflare.Env, authority: Authority): GatewayDeps {
-  const { principal, via } = authority;
-  return {
-    traffic: trafficOf(env, principal.tenant),
-    cache: responseCacheOf(env, principal.tenant),
-    secrets: egressSecretsOf(env, principal.tenant),
-    routedTenants: routedTenantsOf(env),
-    caller: { id: principal.id, isGuest: via.isGuest, tenant: principal.tenant },
-    sponsor: () => sponsorOf(authority),
-    loopbackOrigins: configOf(env.DO_CONFIG).loopbackOrigins,
-    nowMs: Date.now,
-  };
-}
-
-function functionsDeps(env: Cloudflare.Env, authority: Authority): FunctionsDeps {
-  const { principal, policy } = authority;
-  const actor = actorOf(authority);
-  const codeScopes = within(policy, [...policy.services.map((service) => `${service}:*`), "executions:write"]).scopes;
-  return {
-    store: functionsOf(env, principal.tenant),
-    packages: packagesOf(env),
-    engine: authority.functions,
-    caller: {
-      id: principal.id,
-      tier: policy.tier,
-      limits: policy,
-      scopes: actor.scopes,
-      codeScopes: authority.via.isGuest ? actor.scopes : codeScopes,
-    },
-    now: Date.now,
-  };
-}
-
-function packagesDeps(env: Cloudflare.Env, authority: Authority): PackagesDeps {
-  const caller = { id: authority.principal.id, isOperator: isPlatform(actorOf(authority)) };
-  return { packages: packagesOf(env), caller, now: Date.now };
-}
-
-/** What a credential stands for, with all of its scopes said. */
-function inspected({ principal, scopes, credential }: Authenticated, { tiers }: Config): Inspected {
-  const { id, source = "", expiresMs } = credential ?? { id: "", expiresMs: undefined };
-  return { principal, scopes: scopes ?? policyOf(principal, tiers).scopes, credential: { id, source, expiresMs } };
-}
-
 /** The error of who lacks a scope, which says what to ask for. */
 export async function denied(env: Cloudflare.Env, authority: Authority, what: string, scope: string): Promise<DoError> {
   const error = missingScope(what, scope);
@@ -306,11 +177,6 @@ export async function noteIfDenied(
   await realmOf(env, principal.tenant)
     .noteOften(by, "permission.denied", object, Date.now())
     .catch((failure: unknown) => console.error(JSON.stringify({ level: "error", event: "audit", error: String(failure) })));
-}
-
-function handlers<S extends ServiceDefinition>(implemented: Implementation<S>): Map<string, Handler> {
-  // The arguments were parsed by the same definition that types them.
-  return new Map(Object.entries<Handler>(implemented as unknown as Record<string, Handler>));
 }
 
 function listOf(services: readonly ServiceName[]): string {
