@@ -210,7 +210,9 @@ describe("a header from a named secret", () => {
     await setEgress(rules());
     await call("setRoute", ["keyed", { match: { path: "/keyed" }, target: { url: at("/keyed") }, auth: "none", circuit: false }]);
     const refused = await fetch(`${host.url}/r/root/keyed`);
-    expect([refused.status, ((await refused.json()) as { reason: string }).reason]).toEqual([502, "EGRESS_DENIED"]);
+    const problem = await refused.text();
+    expect([refused.status, (JSON.parse(problem) as { reason: string }).reason]).toEqual([502, "EGRESS_DENIED"]);
+    expect(problem).not.toContain("UPSTREAM_KEY");
     await call("setSecret", ["UPSTREAM_KEY", "of-a-route", { egress: true }]);
     upstream.handle = (_request, response) => void response.end("ok");
     expect(await (await fetch(`${host.url}/r/root/keyed`)).text()).toBe("ok");

@@ -205,11 +205,18 @@ function notAsked(reason: "CIRCUIT_OPEN" | "TARGET_BUSY" | "RETRY_BUDGET", retry
 function asDoError(error: unknown): DoError {
   const known = toDoError(error);
   if (!known) throw error;
-  const { code, message, reason, retryAfterMs, details } = known;
+  const { code, reason, retryAfterMs, details } = known;
+  // The names of secrets are for who makes the rules (gateway.testEgress).
+  const message = isSecretsName(details) ? "The target is not asked: its egress rule lacks a secret" : known.message;
   const as = (other: ErrorCode) =>
     new DoError(other, message, { reason, ...(retryAfterMs === undefined ? {} : { retryAfterMs }), details });
   const isOurs = code === "PERMISSION_DENIED" || code === "UNAUTHENTICATED" || code === "INTERNAL" || reason === "RESPONSE_TOO_LARGE";
   return isOurs ? as("UPSTREAM") : known;
+}
+
+function isSecretsName(details: unknown): boolean {
+  const { rule } = (details ?? {}) as { rule?: unknown };
+  return rule === "SECRET_MISSING" || rule === "SECRET_UNFIT";
 }
 
 function named(error: DoError, { route, target }: Asked): DoError {
