@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { connect } from "../../../sdk/src/index.ts";
+import { collapseAtRandom } from "../../support/collapse.ts";
 import { gatewayOf, type TestGateway } from "../../support/gateway.ts";
 import { testHost, type TestHost } from "../../support/host.ts";
 import { echo, startUpstream, type SeenRequest, type Upstream } from "../../support/upstream.ts";
@@ -170,6 +171,14 @@ describe("no answer of one is given to another", () => {
     await held.until(3);
     held.go();
     expect(new Set((await all).map(({ body }) => body)).size).toBe(3);
+  });
+});
+
+describe("many principals that ask at random", () => {
+  it("get what is theirs or for all, and share what is", async () => {
+    const { wrong, shared, asked } = await collapseAtRandom(host, upstream, { requests: 400, clients: 40 });
+    expect(wrong).toEqual([]);
+    expect([shared > 0, asked < 400]).toEqual([true, true]);
   });
 });
 
