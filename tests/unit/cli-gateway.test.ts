@@ -36,4 +36,22 @@ describe("the command line of the gateway", () => {
       ]);
     expect(silent).toEqual([]);
   });
+
+  it.each([
+    [["functions", "delete"], /either a name or --tag/],
+    [["functions", "delete", "a", "--namespace", "b"], /--namespace goes with --tag/],
+    [["functions", "update", "a"], /what is to change/],
+    [["functions", "split", "a", "ver_b"], /VERSION=PERCENTAGE/],
+    [["functions", "split", "a", "ver_b=x"], /VERSION=PERCENTAGE/],
+    [["deploy", "examples/hello.ts", "--cpu-ms", "1s"], /whole number of milliseconds/],
+    [["deploy", "examples/hello.ts", "--egress", "no.json"], /cannot read no\.json: there is no such file/],
+    [["tail", "a", "--calls", "some"], /whole number/],
+    [["routes", "set", "a", "README.md"], /README\.md is not JSON: /],
+    [["routes", "match", "http://a.example/", "--header", "x"], /name and a value/],
+    [["secrets", "set", "A", "--egress", "--function", "b"], /--function or --egress/],
+  ])("refuses %j before anything is asked", async (args, message) => {
+    // Nobody listens there: what is asked would fail in another way.
+    const run = createProgram(() => undefined).parseAsync(["--url", "http://127.0.0.1:1", ...args], { from: "user" });
+    await expect(run).rejects.toThrow(message);
+  });
 });

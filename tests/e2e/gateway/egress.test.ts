@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { ExecutionAnswer } from "../../../sdk/src/types.ts";
+import { gatewayOf } from "../../support/gateway.ts";
 import { testHost, type TestHost } from "../../support/host.ts";
 import { echo, startUpstream, type Upstream } from "../../support/upstream.ts";
 
@@ -19,14 +20,7 @@ beforeEach(() => {
   canary.seen.length = 0;
 });
 
-async function call(method: string, params: unknown[]): Promise<{ status: number; body: Record<string, unknown> }> {
-  const response = await host.ask(`/rpc/gateway/${method}`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ params }),
-  });
-  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
-}
+const call = (method: string, params: readonly unknown[]) => gatewayOf(host).attempt(method, ...params);
 
 async function setEgress(rules: unknown): Promise<void> {
   expect(await call("setEgress", [rules])).toMatchObject({ status: 200 });
@@ -216,7 +210,9 @@ describe("a header from a named secret", () => {
     await setEgress(rules());
     await call("setRoute", ["keyed", { match: { path: "/keyed" }, target: { url: at("/keyed") }, auth: "none", circuit: false }]);
     const refused = await fetch(`${host.url}/r/root/keyed`);
-    expect([refused.status, ((await refused.json()) as { reason: string }).reason]).toEqual([502, "EGRESS_DENIED"]);
+    const problem = await refused.text();
+    expect([refused.status, (JSON.parse(problem) as { reason: string }).reason]).toEqual([502, "EGRESS_DENIED"]);
+    expect(problem).not.toContain("UPSTREAM_KEY");
     await call("setSecret", ["UPSTREAM_KEY", "of-a-route", { egress: true }]);
     upstream.handle = (_request, response) => void response.end("ok");
     expect(await (await fetch(`${host.url}/r/root/keyed`)).text()).toBe("ok");

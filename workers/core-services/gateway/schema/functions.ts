@@ -4,6 +4,7 @@ import { defineMethod } from "../../shared/method.ts";
 import { BindingName, FunctionName, NamespaceName, Tag, VersionId } from "../functions/names.ts";
 import { OwnEgressRules } from "../egress/rules.ts";
 import { FUNCTION_LIMITS } from "../limits.ts";
+import { secretMethods, SecretValue } from "./secrets.ts";
 
 const Time = z.iso.datetime();
 const Limit = z.int().min(1).max(1_000).optional().meta({ description: "Default 100" });
@@ -11,10 +12,6 @@ const Cursor = z.string().max(256).optional();
 const IdempotencyKey = z.string().min(1).max(255).optional();
 const Message = z.string().max(500, "must be at most 500 characters").optional();
 const Tags = z.array(Tag).max(FUNCTION_LIMITS.tags, `must be at most ${FUNCTION_LIMITS.tags}`);
-const SecretValue = z
-  .string()
-  .min(1, "must not be empty")
-  .max(FUNCTION_LIMITS.secretBytes, `must be at most ${FUNCTION_LIMITS.secretBytes} characters`);
 const Count = z.int().min(1).max(1_000_000_000);
 
 const Text = z.string().max(FUNCTION_LIMITS.bindingBytes, `must be at most ${FUNCTION_LIMITS.bindingBytes} characters`);
@@ -160,19 +157,9 @@ const CallOptions = z.strictObject({
   timeoutMs: Count.optional().meta({ description: "Less time than the function has by itself" }),
 });
 
-const OfSecret = z
-  .strictObject({
-    function: FunctionName.optional().meta({ description: "Of this function; without it of all of the tenant's" }),
-    egress: z.literal(true).optional().meta({ description: "For egress rules alone, which name it: no code gets it" }),
-  })
-  .refine((of) => of.function === undefined || of.egress === undefined, "must have function or egress, and not both");
-export type OfSecret = z.infer<typeof OfSecret>;
-
 const page = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), cursor: z.string().optional() });
 const ofFunction = ([name]: readonly unknown[]) => `functions/${String(name)}`;
 const toInvoke = ([name]: readonly unknown[]) => `invoke/${String(name)}`;
-const ofVariables = (name = "") => `variables/${name}`;
-const ofSecrets = (name = "") => `secrets/${name}`;
 /** A scope for the functions of a namespace is one for its beginning. */
 const inNamespace = (namespace: string | undefined) => `functions/${namespace === undefined ? "" : `${namespace}/`}`;
 
@@ -302,78 +289,7 @@ export const functionMethods = {
     result: z.unknown(),
     resource: toInvoke,
   }),
-  setSecret: defineMethod({
-    summary: "Sets a secret of a function, of all of the tenant's, or for egress rules; the next call has it. It is never shown",
-    access: "write",
-    params: [
-      ["key", BindingName],
-      ["value", SecretValue],
-      ["options", OfSecret.optional()],
-    ],
-    result: z.object({ key: z.string(), updatedAt: Time }),
-    resource: ([, , options]) => ofSecrets((options as { function?: string } | undefined)?.function),
-  }),
-  setSecrets: defineMethod({
-    summary:
-      "Sets several secrets of a function, of all of the tenant's, or for egress rules, and deletes those that are null: in one step",
-    access: "write",
-    params: [
-      [
-        "changes",
-        z
-          .record(BindingName, SecretValue.nullable())
-          .refine((changes) => Object.keys(changes).length <= FUNCTION_LIMITS.secrets, `must be at most ${FUNCTION_LIMITS.secrets}`),
-      ],
-      ["options", OfSecret.optional()],
-    ],
-    result: z.object({ items: z.array(z.object({ key: z.string(), updatedAt: Time })) }),
-    resource: ([, options]) => ofSecrets((options as { function?: string } | undefined)?.function),
-  }),
-  listSecrets: defineMethod({
-    summary: "The names of the secrets",
-    access: "read",
-    params: [["options", OfSecret.optional()]],
-    result: z.object({ items: z.array(z.object({ key: z.string(), updatedAt: Time })) }),
-    resource: ([options]) => ofSecrets((options as { function?: string } | undefined)?.function),
-  }),
-  deleteSecret: defineMethod({
-    summary: "Deletes a secret",
-    access: "write",
-    params: [
-      ["key", BindingName],
-      ["options", OfSecret.optional()],
-    ],
-    result: z.object({ deleted: z.boolean() }),
-    resource: ([, options]) => ofSecrets((options as { function?: string } | undefined)?.function),
-  }),
-  setVariable: defineMethod({
-    summary: "Sets a variable of a function, or of all of the tenant's; the next call has it",
-    access: "write",
-    params: [
-      ["key", BindingName],
-      ["value", SecretValue],
-      ["options", z.strictObject({ function: FunctionName.optional() }).optional()],
-    ],
-    result: z.object({ key: z.string(), updatedAt: Time }),
-    resource: ([, , options]) => ofVariables((options as { function?: string } | undefined)?.function),
-  }),
-  listVariables: defineMethod({
-    summary: "The variables with their values",
-    access: "read",
-    params: [["options", z.strictObject({ function: FunctionName.optional() }).optional()]],
-    result: z.object({ items: z.array(z.object({ key: z.string(), value: z.string(), updatedAt: Time })) }),
-    resource: ([options]) => ofVariables((options as { function?: string } | undefined)?.function),
-  }),
-  deleteVariable: defineMethod({
-    summary: "Deletes a variable",
-    access: "write",
-    params: [
-      ["key", BindingName],
-      ["options", z.strictObject({ function: FunctionName.optional() }).optional()],
-    ],
-    result: z.object({ deleted: z.boolean() }),
-    resource: ([, options]) => ofVariables((options as { function?: string } | undefined)?.function),
-  }),
+  ...secretMethods,
   createNamespace: defineMethod({
     summary: "Makes a namespace; a function that is deployed to one makes it, too",
     access: "write",
