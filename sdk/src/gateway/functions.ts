@@ -28,7 +28,9 @@ export type Binding =
   | { type: "plain_text"; name: string; text: string }
   | { type: "json"; name: string; json: unknown }
   | { type: "secret_text"; name: string; text: string }
-  | { type: "dispatch_namespace"; name: string; namespace: string };
+  | { type: "dispatch_namespace"; name: string; namespace: string }
+  /** Objects of a class of this function, or of another one of the tenant. */
+  | { type: "durable_object_namespace"; name: string; class_name: string; script_name?: string | undefined };
 
 export interface FunctionLimits {
   wallMs?: number | undefined;
@@ -102,6 +104,20 @@ export interface CallOptions {
   timeoutMs?: number | undefined;
 }
 
+export interface ObjectOptions {
+  /** Which class; not needed when there is only one. */
+  entrypoint?: string | undefined;
+  /** Less time than the function has by itself. */
+  timeoutMs?: number | undefined;
+}
+
+/** One object of a class of a function. */
+export interface FunctionObject {
+  name: string;
+  entrypoint: string;
+  createdAt: string;
+}
+
 interface OfFunction {
   function?: string | undefined;
 }
@@ -132,6 +148,14 @@ export interface GatewayFunctions {
   rollback(name: string, options?: { to?: string | undefined; message?: string | undefined }): Promise<FunctionDeployment>;
   invoke(name: string, input: unknown, options?: CallOptions): Promise<unknown>;
   call(name: string, method: string, args?: unknown[], options?: CallOptions): Promise<unknown>;
+  /** An object is made by being called, and keeps what it stores. `fetch` takes `{ url, method, headers, body }`. */
+  callObject(name: string, object: string, method: string, args?: unknown[], options?: ObjectOptions): Promise<unknown>;
+  listObjects(
+    name: string,
+    options?: { entrypoint?: string | undefined; limit?: number | undefined; cursor?: string | undefined },
+  ): Promise<{ items: FunctionObject[]; cursor?: string | undefined }>;
+  /** With all that it has stored. */
+  deleteObject(name: string, object: string, options: { entrypoint: string }): Promise<{ deleted: boolean }>;
   /** Of one function, or without it of all of the tenant's. It is never shown. */
   setSecret(key: string, value: string, options?: OfFunction): Promise<{ key: string; updatedAt: string }>;
   listSecrets(options?: OfFunction): Promise<{ items: { key: string; updatedAt: string }[] }>;
@@ -151,5 +175,5 @@ export interface GatewayFunctions {
   ): Promise<{ events: Record<string, unknown>[]; next: number }>;
 }
 
-/** A function as an object: every name is a method of its entrypoint. */
+/** A function, or an object of one, as an object: every name is a method of its entrypoint. */
 export type FunctionHandle = Readonly<Record<string, (...args: unknown[]) => Promise<unknown>>>;

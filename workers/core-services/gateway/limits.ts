@@ -11,6 +11,9 @@ export const FUNCTION_LIMITS = {
   bindings: 64,
   bindingBytes: 65_536,
   tags: 8,
+  /** Of one function, of all of its classes together. */
+  objects: 10_000,
+  objectNameCharacters: 256,
   /** Of one function, and of a tenant. */
   secrets: 100,
   secretBytes: 16_384,

@@ -7,7 +7,8 @@ import { once, type OnceKey } from "../../shared/once.ts";
 import { Texts } from "../../shared/texts.ts";
 import { FUNCTION_LIMITS } from "../limits.ts";
 import { choose, type Share } from "./choose.ts";
-import type { Choice, EntrypointInfo, Live, Settings } from "./engine.ts";
+import type { Choice, EntrypointInfo, Live, LiveObject, Settings } from "./engine.ts";
+import { Objects, type Leaving, type ObjectInfo, type ObjectName } from "./objects.ts";
 import { Secrets, type SecretInfo, type SecretKind } from "./secrets.ts";
 import { CREATE_TABLES, type Deployment, type FunctionRow, type NewVersion, type VersionRow } from "./tables.ts";
 import { Tails, type TailEvent } from "./tails.ts";
@@ -56,6 +57,7 @@ export class Functions extends DurableObject {
   readonly #texts: Texts;
   readonly #secrets: Secrets;
   readonly #variables: Secrets;
+  readonly #objects: Objects;
   readonly #tails = new Tails();
   /** What calls ask for, until something changes. */
   readonly #live = new Map<string, Promise<Live>>();
@@ -67,6 +69,7 @@ export class Functions extends DurableObject {
     this.#sql = ctx.storage.sql;
     this.#sql.exec(CREATE_TABLES);
     this.#texts = new Texts(this.#sql);
+    this.#objects = new Objects(this.#sql);
     const vault = () => vaultOf(env.DO_SECRETS_KEY, name);
     this.#secrets = new Secrets("secrets", this.#sql, vault, name);
     this.#variables = new Secrets("variables", this.#sql, vault, name);
@@ -90,6 +93,40 @@ export class Functions extends DurableObject {
       this.#live.delete(cacheKey);
       throw error;
     }
+  }
+
+  /** What a call of an object needs. It keeps its version for as long as a deployment stands. @throws DoError NOT_FOUND, LIMIT_EXCEEDED */
+  async resolveObject(name: string, object: string, entrypoint: string | undefined, nowMs: number): Promise<LiveObject> {
+    const live = await this.resolve(name, { key: object }, 0);
+    const classes = live.entrypoints.filter(({ kind }) => kind === "durable").map((one) => one.name);
+    const [only] = classes;
+    const of = entrypoint ?? (classes.length === 1 ? only : undefined);
+    if (of === undefined || !classes.includes(of)) throw noClass(name, entrypoint, classes);
+    return { live, entrypoint: of, home: this.#objects.open(name, { entrypoint: of, name: object }, nowMs) };
+  }
+  listObjects(name: string, entrypoint: string | undefined, limit: number, cursor: string | undefined): PageOf<ObjectInfo> {
+    this.#row(name);
+    const objects = this.#objects.list(name, entrypoint, limit + 1, cursor === undefined ? undefined : toObjectName(cursor));
+    return pageOf(
+      objects,
+      limit,
+      (object) => object,
+      (object) => JSON.stringify([object.entrypoint, object.name]),
+    );
+  }
+  /** Its home; undefined when there is no such object. @throws DoError NOT_FOUND */
+  findObject(name: string, object: ObjectName): string | undefined {
+    this.#row(name);
+    return this.#objects.find(name, object);
+  }
+  objectGone(home: string, object: ObjectName): void {
+    this.#objects.gone(home, object);
+  }
+  leavingHomes(): Leaving[] {
+    return this.#objects.leaving();
+  }
+  homeLeft(home: string): void {
+    this.#objects.left(home);
   }
 
   async #makeLive(name: string, version: string): Promise<Live> {
@@ -412,6 +449,7 @@ export class Functions extends DurableObject {
 
   #delete(name: string): boolean {
     const { rowsWritten } = this.#sql.exec("DELETE FROM functions WHERE name = ?", name);
+    this.#objects.leave(name);
     for (const table of ["versions", "deployments", "secrets", "variables"])
       this.#sql.exec(`DELETE FROM ${table} WHERE function = ?`, name);
     this.#dropTexts();
@@ -479,6 +517,26 @@ function namespaceOf(name: string): string {
 
 export function noFunction(name: string): DoError {
   return new DoError("NOT_FOUND", `There is no function "${name}"`, { reason: "NO_SUCH_FUNCTION" });
+}
+
+function noClass(name: string, asked: string | undefined, classes: readonly string[]): DoError {
+  const known = classes.join(", ") || "none";
+  if (asked === undefined && classes.length > 1) {
+    return new DoError("INVALID_ARGUMENT", `${name} has several classes of objects: entrypoint must say which of ${known}`);
+  }
+  const which = asked === undefined ? "a class that extends DurableObject" : `the class "${asked}" that extends DurableObject`;
+  return new DoError("NOT_FOUND", `${name} does not have ${which}; it has ${known}`, { reason: "NO_SUCH_ENTRYPOINT" });
+}
+
+/** A cursor that a list gave. @throws DoError INVALID_ARGUMENT */
+function toObjectName(cursor: string): ObjectName {
+  try {
+    const [entrypoint, name] = JSON.parse(cursor) as unknown[];
+    if (typeof entrypoint === "string" && typeof name === "string") return { entrypoint, name };
+  } catch {
+    // It is none.
+  }
+  throw new DoError("INVALID_ARGUMENT", "Cannot list objects: cursor must be what a list gave");
 }
 
 function noVersion(name: string, id: string): DoError {

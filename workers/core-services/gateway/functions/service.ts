@@ -8,7 +8,7 @@ import type { Implementation, ServiceDefinition } from "../../shared/method.ts";
 import { onceKey } from "../../shared/once.ts";
 import { FUNCTION_LIMITS } from "../limits.ts";
 import type { functionMethods, SentBinding, Upload } from "../schema/functions.ts";
-import type { Binding, Bundled, FunctionEngine, Settings } from "./engine.ts";
+import type { Binding, Bundled, EntrypointInfo, FunctionEngine, Settings } from "./engine.ts";
 import type { Packages } from "../packages/packages.ts";
 import { importedNames } from "../packages/imported.ts";
 import type { Functions } from "./functions.ts";
@@ -41,8 +41,8 @@ export function functionService(deps: FunctionsDeps): Defined {
     listFunctions: ({ namespace, tag, limit = DEFAULT_PAGE, cursor } = {}) => store.list(namespace, tag, limit, cursor),
     getFunction: (name) => store.get(name),
     updateFunction: (name, { tags, public: isPublic }) => store.update(name, { tags, isPublic }, now()),
-    deleteFunction: (name) => store.delete(name),
-    deleteFunctions: ({ tag, namespace }) => store.deleteTagged(tag, namespace),
+    deleteFunction: (name) => andWhatItStored(deps, store.delete(name)),
+    deleteFunctions: ({ tag, namespace }) => andWhatItStored(deps, store.deleteTagged(tag, namespace)),
     listVersions: (name, { limit = DEFAULT_PAGE, cursor } = {}) => store.listVersions(name, limit, cursor),
     getVersion: (name, version) => store.getVersion(name, version),
     setDeployment: (name, shares, { message } = {}) => store.setDeployment(name, shares, caller.id, message, now()),
@@ -52,6 +52,16 @@ export function functionService(deps: FunctionsDeps): Defined {
       engine.call(name, { kind: "invoke", entrypoint, input }, { version, key: stickyKey, timeoutMs }),
     call: (name, method, args = [], { entrypoint = "default", version, stickyKey, timeoutMs } = {}) =>
       engine.call(name, { kind: "method", entrypoint, method, args }, { version, key: stickyKey, timeoutMs }),
+    callObject: (name, object, method, args = [], { entrypoint, timeoutMs } = {}) =>
+      engine.callObject(name, { object, method, args, entrypoint, timeoutMs }),
+    listObjects: (name, { entrypoint, limit = DEFAULT_PAGE, cursor } = {}) => store.listObjects(name, entrypoint, limit, cursor),
+    deleteObject: async (name, object, { entrypoint }) => {
+      const home = await store.findObject(name, { entrypoint, name: object });
+      if (home === undefined) return { deleted: false };
+      await engine.forgetObject(home, { entrypoint, name: object });
+      await store.objectGone(home, { entrypoint, name: object });
+      return { deleted: true };
+    },
     setSecret: (key, value, { function: name = "" } = {}) => store.setSecret("secrets", name, key, value, now()),
     listSecrets: async ({ function: name = "" } = {}) => ({ items: await store.listSecrets("secrets", name) }),
     deleteSecret: (key, { function: name = "" } = {}) => store.deleteSecret("secrets", name, key),
@@ -60,12 +70,22 @@ export function functionService(deps: FunctionsDeps): Defined {
     deleteVariable: (key, { function: name = "" } = {}) => store.deleteSecret("variables", name, key),
     createNamespace: (name) => store.createNamespace(name, now()),
     listNamespaces: async () => ({ items: await store.listNamespaces() }),
-    deleteNamespace: (name) => store.deleteNamespace(name),
+    deleteNamespace: (name) => andWhatItStored(deps, store.deleteNamespace(name)),
     tail: async (name, { since = 0, waitMs = 0 } = {}) => {
       const { events, next } = await store.tail(name, since, waitMs);
       return { events: events.map((event) => ({ ...event })), next };
     },
   };
+}
+
+/** What functions that are gone have stored in their objects; what could not be deleted is, with the next one. */
+async function andWhatItStored<T>({ store, engine }: FunctionsDeps, deleting: Promise<T>): Promise<T> {
+  const deleted = await deleting;
+  for (const leaving of await store.leavingHomes()) {
+    await engine.forgetHome(leaving);
+    await store.homeLeft(leaving.home);
+  }
+  return deleted;
 }
 
 async function deploy({ store, packages, engine, caller, now }: FunctionsDeps, name: string, upload: Upload) {
@@ -77,7 +97,7 @@ async function deploy({ store, packages, engine, caller, now }: FunctionsDeps, n
   const source = JSON.stringify(sent);
   const id = `ver_${sha256(source, code, JSON.stringify(settings)).slice(0, 32)}`;
   const isKept = await store.hasVersion(name, id);
-  const entrypoints = isKept ? [] : checkEntrypoints(await engine.describe(code, map, settings));
+  const entrypoints = isKept ? [] : checkEntrypoints(await engine.describe(code, map, settings), settings);
   const version = { id, createdBy: caller.id, message: upload.message, settings, entrypoints, code, map, source };
   const { tags, public: isPublic, live = true, message, idempotencyKey } = upload;
   const changes = { tags, isPublic, secrets: secretsOf(upload) };
@@ -87,10 +107,7 @@ async function deploy({ store, packages, engine, caller, now }: FunctionsDeps, n
 
 /** What the version holds. Nobody hands on what they do not have. */
 function settingsOf({ bindings = [], limits = {}, egress, permissions }: Upload, caller: FunctionsDeps["caller"]): Settings {
-  const dispatched = bindings.flatMap((binding) =>
-    binding.type === "dispatch_namespace" ? [`gateway:write:invoke/${binding.namespace}/*`] : [],
-  );
-  const [missing] = beyond(caller.scopes, [...(permissions ?? []), ...dispatched]);
+  const [missing] = beyond(caller.scopes, [...(permissions ?? []), ...bindings.flatMap(scopesOf)]);
   if (missing !== undefined) {
     throw new DoError("PERMISSION_DENIED", `Cannot deploy with ${missing}: who deploys does not have it`, {
       reason: "MISSING_SCOPE",
@@ -106,6 +123,13 @@ function settingsOf({ bindings = [], limits = {}, egress, permissions }: Upload,
     bindings: bindings.filter((binding): binding is Binding & SentBinding => binding.type !== "secret_text"),
     ...(egress === undefined ? {} : { egress }),
   };
+}
+
+/** What code that holds the binding can do, and who deploys it must be able to. */
+function scopesOf(binding: SentBinding): string[] {
+  if (binding.type === "dispatch_namespace") return [`gateway:write:invoke/${binding.namespace}/*`];
+  const other = binding.type === "durable_object_namespace" ? binding.script_name : undefined;
+  return other === undefined ? [] : [`gateway:write:invoke/${other}`];
 }
 
 function secretsOf({ bindings = [], secrets = {} }: Upload): Record<string, string> {
@@ -144,13 +168,19 @@ function checkBundle(bundled: Bundled, { mainModule }: Files): { code: string; m
   );
 }
 
-function checkEntrypoints(entrypoints: Awaited<ReturnType<FunctionEngine["describe"]>>): typeof entrypoints {
-  if (entrypoints.some(({ kind }) => kind === "durable")) {
-    throw new DoError("UNSUPPORTED", "Cannot deploy: a class that extends DurableObject cannot be deployed", { reason: "DURABLE_OBJECT" });
+function checkEntrypoints(entrypoints: readonly EntrypointInfo[], { bindings }: Settings): readonly EntrypointInfo[] {
+  const classes = entrypoints.filter(({ kind }) => kind === "durable").map(({ name }) => name);
+  for (const binding of bindings) {
+    if (binding.type !== "durable_object_namespace" || binding.script_name !== undefined || classes.includes(binding.class_name)) continue;
+    const known = classes.join(", ") || "none";
+    throw doesNotLoad(
+      `${binding.name} binds the class "${binding.class_name}", and it exports ${known} that extends DurableObject`,
+      "NO_ENTRYPOINT",
+    );
   }
   if (entrypoints.length > 0) return entrypoints;
   throw doesNotLoad(
-    "it exports nothing that can be called: `export default` a function, an object with fetch(), or a WorkerEntrypoint",
+    "it exports nothing that can be called: `export default` a function, an object with fetch(), or a class that extends WorkerEntrypoint or DurableObject",
     "NO_ENTRYPOINT",
   );
 }

@@ -8,16 +8,20 @@ import type {
   CallChoice,
   EntrypointInfo,
   FunctionEngine,
+  LiveObject,
+  ObjectCall,
   Settings,
   ValueCall,
 } from "../../../core-services/gateway/functions/engine.ts";
 import { functionsOf } from "../../../core-services/gateway/functions/functions.ts";
+import type { Leaving, ObjectName } from "../../../core-services/gateway/functions/objects.ts";
 import { doesNotLoad } from "../../../core-services/gateway/functions/service.ts";
 import { byteLength } from "../../../core-services/shared/hash.ts";
 import { newId } from "../../../core-services/shared/ids.ts";
 import type { Via } from "../capabilities.ts";
 import { DoError } from "../errors.ts";
 import type { ExecuteDeps, Parent } from "../executor/execute.ts";
+import type { Forgotten } from "../executor/executor.ts";
 import type { FunctionCall } from "../executor/guest/function-protocol.ts";
 import { NO_NETWORK } from "../executor/network.ts";
 import { Run } from "../executor/run.ts";
@@ -25,7 +29,7 @@ import { policy as policyOf } from "../policy.ts";
 import { FunctionRunHost } from "./host.ts";
 import { Positions } from "./positions.ts";
 import { Redactor } from "./redact.ts";
-import { limitsOf, runFunction, valueOf } from "./run.ts";
+import { homeKeyOf, limitsOf, objectKeyOf, runFunction, valueOf } from "./run.ts";
 
 /** What loading code once may take, whatever its tier: it is to define things, not to work. */
 const DESCRIBE_LIMITS = { wallMs: 10_000, cpuMs: 250 };
@@ -76,7 +80,7 @@ export class Engine implements FunctionEngine {
     const run = new Run({ job: { limits }, tier, now, onLog: () => {}, beforeCall: () => Promise.resolve() });
     const depth = this.#parent ? this.#parent.depth + 1 : 0;
     const enter = () => executor.enter({ executionId: newId("exec", now()), tenant: this.#tenant, depth, limits });
-    const job = { call: { kind: "describe" as const }, env: {}, dispatchers: [], services: [], props: {}, limits };
+    const job = { call: { kind: "describe" as const }, env: {}, dispatchers: [], namespaces: [], services: [], props: {}, limits };
     const { conclusion } = await run.execute(await enter(), enter, (place, logbook, stop) => {
       const host = new FunctionRunHost({
         logbook,
@@ -85,6 +89,7 @@ export class Engine implements FunctionEngine {
         redactor: new Redactor({}),
         onResponse: () => {},
         dispatch: nobody,
+        object: nobody,
       });
       return place.call({ warmId: undefined, job, body: null }, host, stop, () => Promise.resolve(code));
     });
@@ -97,15 +102,16 @@ export class Engine implements FunctionEngine {
   async call(name: string, call: ValueCall, { timeoutMs, ...choice }: CallChoice): Promise<unknown> {
     const live = await functionsOf(this.#deps.env, this.#tenant).resolve(name, choice, Math.random());
     const exported = live.entrypoints.find((entrypoint) => entrypoint.name === call.entrypoint);
+    if (exported?.kind === "durable") {
+      const message = `${name}: ${call.entrypoint} is a class of objects, each of which has a name: callObject("${name}", object, method, args)`;
+      throw new DoError("INVALID_ARGUMENT", message, { reason: "IS_A_CLASS_OF_OBJECTS" });
+    }
     if (!exported) {
       const known = live.entrypoints.map((entrypoint) => entrypoint.name).join(", ");
       throw new DoError("NOT_FOUND", `${name} has no entrypoint "${call.entrypoint}"; it has ${known}`, { reason: "NO_SUCH_ENTRYPOINT" });
     }
     if (call.kind === "method" && (call.method === "fetch" || !exported.methods.includes(call.method))) {
-      const known = exported.methods.filter((method) => method !== "fetch").join(", ") || "none";
-      throw new DoError("NOT_FOUND", `${name} has no method "${call.method}" in ${call.entrypoint}; it has ${known}`, {
-        reason: "NO_SUCH_METHOD",
-      });
+      throw noMethod(name, call.method, exported);
     }
     const sent = encodedCall(call, limitsOf(this.#deps.env, this.#tenant, live).inputBytes);
     const label = call.kind === "invoke" ? "invoke" : `${call.method}()`;
@@ -122,6 +128,70 @@ export class Engine implements FunctionEngine {
     };
     return valueOf(await runFunction(this.#deps, run, this.#parent));
   }
+
+  async callObject(name: string, { object, method, args, entrypoint, timeoutMs }: ObjectCall): Promise<unknown> {
+    const { env, now } = this.#deps;
+    const found = await functionsOf(env, this.#tenant).resolveObject(name, object, entrypoint, now());
+    const { live } = found;
+    const exported = checkMethod(found, method);
+    const maxBytes = limitsOf(env, this.#tenant, live).inputBytes;
+    // A request is data here, and so is its answer.
+    const call: ValueCall =
+      method === "fetch"
+        ? { kind: "invoke", entrypoint: exported.name, input: args[0] }
+        : { kind: "method", entrypoint: exported.name, method, args };
+    return valueOf(
+      await runFunction(
+        this.#deps,
+        {
+          tenant: this.#tenant,
+          live,
+          call: encodedCall(call, maxBytes),
+          body: null,
+          props: {},
+          limits: timeoutMs === undefined ? {} : { wallMs: timeoutMs },
+          via: this.#via,
+          object: { entrypoint: exported.name, name: object, home: found.home },
+          label: `${exported.name}(${JSON.stringify(object)}).${method}()`,
+          onResponse: () => {},
+        },
+        this.#parent,
+      ),
+    );
+  }
+
+  forgetObject(home: string, object: ObjectName): Promise<void> {
+    return this.#forget(home, { keys: [objectKeyOf(this.#tenant, home, object)], isWhole: false });
+  }
+
+  forgetHome({ home, objects }: Leaving): Promise<void> {
+    return this.#forget(home, { keys: objects.map((object) => objectKeyOf(this.#tenant, home, object)), isWhole: true });
+  }
+
+  #forget(home: string, what: Forgotten): Promise<void> {
+    const { executor, now } = this.#deps;
+    const tenant = this.#tenant;
+    const depth = this.#parent ? this.#parent.depth + 1 : 0;
+    return executor.forget(
+      { executionId: newId("exec", now()), tenant, depth, limits: FORGET_LIMITS, home: homeKeyOf(tenant, home) },
+      what,
+    );
+  }
+}
+
+/** The class of an object, which has the method. @throws DoError NOT_FOUND */
+export function checkMethod({ live, entrypoint }: LiveObject, method: string): EntrypointInfo {
+  const exported = live.entrypoints.find((one) => one.name === entrypoint);
+  if (exported?.methods.includes(method)) return exported;
+  throw noMethod(live.name, method, exported ?? { name: entrypoint, kind: "durable", methods: [] });
+}
+
+/** What deleting the data of objects may take. */
+const FORGET_LIMITS = { wallMs: 30_000, cpuMs: 5_000, memoryMb: 128 };
+
+export function noMethod(name: string, method: string, { name: entrypoint, methods }: EntrypointInfo): DoError {
+  const known = methods.filter((one) => one !== "fetch").join(", ") || "none";
+  return new DoError("NOT_FOUND", `${name} has no method "${method}" in ${entrypoint}; it has ${known}`, { reason: "NO_SUCH_METHOD" });
 }
 
 class Nothing extends RpcTarget {}

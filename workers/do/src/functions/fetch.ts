@@ -5,7 +5,7 @@ import { DoError } from "../errors.ts";
 import type { ExecuteDeps, Parent } from "../executor/execute.ts";
 import type { RequestHead } from "../executor/guest/function-protocol.ts";
 import type { FunctionResponse } from "./host.ts";
-import { runFunction, type FunctionEnd } from "./run.ts";
+import { runFunction, type CalledObject, type FunctionEnd } from "./run.ts";
 
 export interface FunctionFetch {
   readonly tenant: string;
@@ -18,6 +18,8 @@ export interface FunctionFetch {
   readonly parent: Parent | undefined;
   /** Ends the call where it is. */
   readonly signal?: AbortSignal | undefined;
+  /** An object of the function, in its place. */
+  readonly object?: CalledObject | undefined;
 }
 
 /**
@@ -37,7 +39,7 @@ export async function fetchFunction(
     {
       ...rest,
       live,
-      call: { kind: "fetch", entrypoint: "default", request },
+      call: { kind: "fetch", entrypoint: asked.object?.entrypoint ?? "default", request },
       label: `${request.method} ${pathname}`,
       onResponse: (response, executionId) => answered.resolve({ response, executionId }),
     },

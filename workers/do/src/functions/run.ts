@@ -5,6 +5,7 @@ import { configOf } from "../../../core-services/auth/config.ts";
 import { realmOf } from "../../../core-services/auth/realm.ts";
 import type { Live } from "../../../core-services/gateway/functions/engine.ts";
 import { functionsOf } from "../../../core-services/gateway/functions/functions.ts";
+import type { ObjectName } from "../../../core-services/gateway/functions/objects.ts";
 import { principalIdOf } from "../../../core-services/gateway/functions/names.ts";
 import { sha256 } from "../../../core-services/shared/hash.ts";
 import { newId } from "../../../core-services/shared/ids.ts";
@@ -26,6 +27,7 @@ import type { Principal } from "../principal.ts";
 import { endedError } from "./endings.ts";
 import { Engine } from "./engine.ts";
 import { dispatchTo } from "./dispatcher.ts";
+import { askObject } from "./objects.ts";
 import { FunctionRunHost, type FunctionResponse } from "./host.ts";
 import { Positions } from "./positions.ts";
 import { Redactor } from "./redact.ts";
@@ -43,9 +45,18 @@ export interface FunctionRun {
   readonly via: Via;
   /** Ends the call where it is. */
   readonly signal?: AbortSignal | undefined;
+  /** The object that is called, when it is one. */
+  readonly object?: CalledObject | undefined;
   /** How the call shows in the records. */
   readonly label: string;
   readonly onResponse: (response: FunctionResponse, executionId: string) => void;
+}
+
+/** An object of a function: of which class, by which name, and where what it stores is kept. */
+export interface CalledObject {
+  readonly entrypoint: string;
+  readonly name: string;
+  readonly home: string;
 }
 
 /** How it ended. */
@@ -63,9 +74,9 @@ const MOST_WAIT_MS = 60_000;
  * It is an execution like any other, with limits, calls, logs and a record.
  */
 export async function runFunction(deps: ExecuteDeps, run: FunctionRun, parent: Parent | undefined): Promise<FunctionEnd> {
-  const { live } = run;
-  if (parent?.functions?.includes(live.name)) {
-    throw new DoError("LIMIT_EXCEEDED", `Cannot call ${live.name}: it is being called by what it calls (${parent.functions.join(" > ")})`, {
+  const called = nameOf(run);
+  if (parent?.functions?.includes(called)) {
+    throw new DoError("LIMIT_EXCEEDED", `Cannot call ${called}: it is being called by what it calls (${parent.functions.join(" > ")})`, {
       reason: "CALL_CYCLE",
       retryable: false,
     });
@@ -77,6 +88,11 @@ export async function runFunction(deps: ExecuteDeps, run: FunctionRun, parent: P
   } finally {
     leave();
   }
+}
+
+/** Of what may not be called by what it calls: a function, or one object. */
+function nameOf({ live, object }: Pick<FunctionRun, "live" | "object">): string {
+  return object === undefined ? live.name : `${live.name} ${object.entrypoint}(${object.name})`;
 }
 
 async function takePlace({ env, now, waitUntil }: ExecuteDeps, { tenant, live }: FunctionRun, policy: Policy): Promise<() => void> {
@@ -136,13 +152,14 @@ async function runWithin(deps: ExecuteDeps, call: FunctionRun, policy: Policy, p
     works(tenant);
   }
   const warmId = warmIdOf(tenant, policy, live);
-  const enter = () => executor.enter({ executionId: id, tenant, depth, limits, warmId });
+  const home = call.object && homeKeyOf(tenant, call.object.home);
+  const enter = () => executor.enter({ executionId: id, tenant, depth, limits, warmId, home });
   const place = await enter();
   recording.beginLater(() => run.stop("cancelled"));
   run.start();
   parent?.run.adopt(run);
   call.signal?.addEventListener("abort", () => run.stop("timeout"), { once: true });
-  const self: Parent = { id, depth, run, functions: [...(parent?.functions ?? []), live.name] };
+  const self: Parent = { id, depth, run, functions: [...(parent?.functions ?? []), nameOf(call)] };
   const authority = authorityOf(deps, call, principal, policy, self);
   const network = networkOf(deps, call, run);
   const attempt = attemptOf(deps, call, { authority, limits, warmId, self, network });
@@ -155,6 +172,16 @@ async function runWithin(deps: ExecuteDeps, call: FunctionRun, policy: Policy, p
 function warmIdOf(tenant: string, policy: Policy, { codeHash }: Live): string {
   const kept = { ...policy, limits: { ...policy.limits, wallMs: 0 } };
   return sha256(tenant, JSON.stringify(kept), codeHash, harnessHash());
+}
+
+/** Of a function's objects: names from outside are in it as parts of a hash, so none can be another's, or a path. */
+export function homeKeyOf(tenant: string, home: string): string {
+  return sha256("home", tenant, home);
+}
+
+/** Of one object, among all that there are. */
+export function objectKeyOf(tenant: string, home: string, { entrypoint, name }: ObjectName): string {
+  return sha256("object", tenant, home, entrypoint, name);
 }
 
 let harness: string | undefined;
@@ -196,14 +223,18 @@ interface AttemptOptions {
 }
 
 function attemptOf(deps: ExecuteDeps, call: FunctionRun, { authority, limits, warmId, self, network }: AttemptOptions): Attempt {
-  const { live, body } = call;
+  const { live, body, object } = call;
   const redactor = new Redactor(live.secrets);
   const surface: RpcTarget = new GuestSurface(deps.env, authority, (request) => execute(deps, authority, request, SILENT, self));
   const dispatchers = live.bindings.flatMap((binding) => (binding.type === "dispatch_namespace" ? [binding] : []));
+  const namespaces = live.bindings.flatMap((binding) => (binding.type === "durable_object_namespace" ? [binding] : []));
   const program: FunctionProgram = {
     warmId,
+    ...(object ? { objectKey: objectKeyOf(call.tenant, object.home, object) } : {}),
     job: {
       call: call.call,
+      namespaces: namespaces.map(({ name }) => name),
+      ...(object ? { object: { name: object.name } } : {}),
       env: envOf(live),
       dispatchers: dispatchers.map(({ name }) => name),
       services: authority.services,
@@ -225,9 +256,10 @@ function attemptOf(deps: ExecuteDeps, call: FunctionRun, { authority, limits, wa
         call.onResponse(response, self.id);
       },
       dispatch: (asked) => dispatchTo(deps, { ...asked, namespaces: dispatchers, authority, tenant: call.tenant, self }),
+      object: (asked) => askObject(deps, { ...asked, namespaces, authority, live, tenant: call.tenant, self }),
     });
-    // A body is read once.
-    if (body) self.run.meter.hasWritten = true;
+    // A body is read once, and what an object does may be stored.
+    if (body || object) self.run.meter.hasWritten = true;
     return withoutSecrets(await place.call(program, host, stop, code), redactor);
   };
 }

@@ -1,0 +1,110 @@
+import type { LeaseRequest, Verdict, Fate } from "../pool/lease.ts";
+import type { ProcessUsage } from "../process/accounting.ts";
+import type { WorkerdProcess } from "../process/workerd.ts";
+import { HOME_LIMITS } from "./limits.ts";
+
+/** A call of an object while it lasts. */
+export interface HomeCall {
+  readonly id: string;
+  readonly request: LeaseRequest & { readonly isForgetting?: boolean | undefined };
+  readonly startedMs: number;
+  readonly settle: (verdict: Verdict) => void;
+  /** Its part of the CPU time of the process: that of each moment is shared by those who were there. */
+  cpuMs: number;
+  peakMemoryMb: number;
+  /** The process has said so. */
+  hasBegun: boolean;
+}
+
+export type Judgement = { readonly fate: "cpu" | "memory" | "ended"; readonly guilty: HomeCall | undefined };
+
+/** One process with the objects of one function, from its boot to its end. */
+export class Home {
+  readonly key: string;
+  readonly tenant: string;
+  readonly seat: number;
+  readonly calls = new Map<string, HomeCall>();
+  process: WorkerdProcess | undefined;
+  isEnding = false;
+  /** Calls that it has had. */
+  count = 0;
+  /** How many it had had when what it stores was last looked at. */
+  measuredCount = 0;
+  idleSinceMs: number;
+  /** A question whether its thread is free is under way. */
+  isAsked = false;
+  /** What it had used when it was last looked at, and when its thread last was free. */
+  #last: ProcessUsage = { cpuMs: 0, memoryMb: 0 };
+  #free: { readonly cpuMs: number; readonly by: string | undefined } = { cpuMs: 0, by: undefined };
+  #idleCpuMs = 0;
+  /** What it had before anybody called it: what is more is of its objects. */
+  #emptyMb: number | undefined;
+
+  constructor(key: string, tenant: string, seat: number, nowMs: number) {
+    this.key = key;
+    this.tenant = tenant;
+    this.seat = seat;
+    this.idleSinceMs = nowMs;
+  }
+
+  /** Its thread was free, or began the call that is named. */
+  noteFree(by?: string): void {
+    const begun = by === undefined ? undefined : this.calls.get(by);
+    if (begun) begun.hasBegun = true;
+    this.#free = { cpuMs: this.#last.cpuMs, by };
+  }
+
+  begin(call: HomeCall, usage: ProcessUsage): void {
+    this.#emptyMb ??= usage.memoryMb;
+    this.observe(usage);
+    if (this.calls.size === 0) this.noteFree();
+    this.calls.set(call.id, call);
+    this.count++;
+  }
+
+  /** Shares out what was used since the last look. */
+  observe(usage: ProcessUsage | undefined): void {
+    if (!usage) return;
+    const share = (usage.cpuMs - this.#last.cpuMs) / Math.max(1, this.calls.size);
+    this.#last = usage;
+    for (const call of this.calls.values()) {
+      call.cpuMs += share;
+      call.peakMemoryMb = Math.max(call.peakMemoryMb, usage.memoryMb - (this.#emptyMb ?? 0));
+    }
+  }
+
+  finish(id: string, fate: Fate, nowMs: number): void {
+    const call = this.calls.get(id);
+    if (!call) return;
+    this.calls.delete(id);
+    if (this.calls.size === 0) {
+      this.idleSinceMs = nowMs;
+      this.#idleCpuMs = this.#last.cpuMs;
+    }
+    call.settle({ fate, cpuMs: call.cpuMs, memoryMb: call.peakMemoryMb, logs: [], hasBegun: call.hasBegun });
+  }
+
+  /** Whether its process must be ended, and for whose call. */
+  judge(nowMs: number): Judgement | undefined {
+    const calls = [...this.calls.values()];
+    if (calls.length === 0) {
+      return this.#last.cpuMs - this.#idleCpuMs > HOME_LIMITS.restMs ? { fate: "ended", guilty: undefined } : undefined;
+    }
+    const heldMs = this.#last.cpuMs - this.#free.cpuMs;
+    const mostCpuMs = Math.max(...calls.map(({ request }) => request.limits.cpuMs));
+    if (heldMs > mostCpuMs + HOME_LIMITS.graceCpuMs) return { fate: "cpu", guilty: this.#holder(calls) };
+    const over = calls.find(({ cpuMs, request }) => cpuMs > request.limits.cpuMs + HOME_LIMITS.graceCpuMs);
+    if (over) return { fate: "cpu", guilty: over };
+    const large = calls.find(({ peakMemoryMb, request }) => peakMemoryMb > request.limits.memoryMb);
+    if (large) return { fate: "memory", guilty: calls.length === 1 ? large : calls.at(-1) };
+    // The front has a clock of its own; this is for a call that it forgot.
+    const forgotten = calls.find(({ startedMs, request }) => nowMs - startedMs > request.limits.wallMs + HOME_LIMITS.waitMs);
+    if (forgotten) this.finish(forgotten.id, "ended", nowMs);
+    return undefined;
+  }
+
+  /** Who holds the thread, as far as that can be known: the only one, or who began and never let go. */
+  #holder(calls: readonly HomeCall[]): HomeCall | undefined {
+    return calls.length === 1 ? calls[0] : calls.find(({ id }) => id === this.#free.by);
+  }
+}
