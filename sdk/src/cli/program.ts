@@ -5,6 +5,7 @@ import { addAuth } from "./commands/auth.ts";
 import { addDb } from "./commands/db/db.ts";
 import { addDeploy } from "./commands/gateway/deploy.ts";
 import { addFunctions, addRollback } from "./commands/gateway/functions.ts";
+import { addObjects } from "./commands/gateway/objects.ts";
 import { addPackagesCommand } from "./commands/gateway/packages.ts";
 import { addSecrets } from "./commands/gateway/secrets.ts";
 import { addTail } from "./commands/gateway/tail.ts";
@@ -41,7 +42,7 @@ export function createProgram(done: (code: ExitCode) => void): Command {
   const act = actor(done);
   for (const add of [addRun, addEval, addPs, addKill, addLogs, addWhoami, addLogin, addKeys, addAuth, addDb, addQueue, addSchedule])
     add(program, act);
-  for (const add of [addDeploy, addFunctions, addRollback, addSecrets, addPackagesCommand, addTail, addRoutes, addEgress])
+  for (const add of [addDeploy, addFunctions, addObjects, addRollback, addSecrets, addPackagesCommand, addTail, addRoutes, addEgress])
     add(program, act);
   return program;
 }
