@@ -135,6 +135,30 @@ describe("a home", () => {
   const used = (cpuMs: number, memoryMb = 20) => ({ cpuMs, memoryMb });
   const held = limits.cpuMs + HOME_LIMITS.graceCpuMs;
 
+  it("has a bounded number of objects in memory, of which each may be called again", () => {
+    const home = new Home(key(1), "t", 0, 0);
+    const enter = (object: string, nowMs: number) => {
+      home.begin({ ...call(object), startedMs: nowMs, request: { ...request(1), objectKey: object } }, used(0));
+      home.finish(object, "kept", nowMs);
+    };
+    for (let n = 1; n < HOME_LIMITS.objects; n++) enter(`o${n}`, 0);
+    expect(home.isCrowdedFor("another", 1)).toBe(false);
+    enter("another", 1);
+    expect([home.isCrowdedFor("late", 2), home.isCrowdedFor("another", 2)]).toEqual([true, false]);
+    expect(home.isCrowdedFor("late", HOME_LIMITS.objectMs - 1)).toBe(true);
+    expect(home.isCrowdedFor("late", HOME_LIMITS.objectMs)).toBe(false);
+    verdicts.splice(0);
+  });
+
+  it("does not charge code for what the runtime takes for each object", () => {
+    const home = new Home(key(1), "t", 0, 0);
+    for (const n of [1, 2, 3, 4]) home.begin({ ...call(`c${n}`), request: { ...request(1), objectKey: `o${n}` } }, used(0));
+    home.observe(used(0, 20 + limits.memoryMb + (4 * HOME_LIMITS.objectKb) / 1_024));
+    expect(home.judge(0)).toBeUndefined();
+    home.observe(used(0, 20 + limits.memoryMb + (4 * HOME_LIMITS.objectKb) / 1_024 + 1));
+    expect(home.judge(0)).toMatchObject({ fate: "memory" });
+  });
+
   it("shares CPU time among the calls that are there", () => {
     const home = new Home(key(1), "t", 0, 0);
     home.begin(call("a"), used(50));

@@ -6,7 +6,7 @@ import { HOME_LIMITS } from "./limits.ts";
 /** A call of an object while it lasts. */
 export interface HomeCall {
   readonly id: string;
-  readonly request: LeaseRequest & { readonly isForgetting?: boolean | undefined };
+  readonly request: LeaseRequest & { readonly isForgetting?: boolean | undefined; readonly objectKey?: string | undefined };
   readonly startedMs: number;
   readonly settle: (verdict: Verdict) => void;
   /** Its part of the CPU time of the process: that of each moment is shared by those who were there. */
@@ -30,6 +30,8 @@ export class Home {
   count = 0;
   /** How many it had had when what it stores was last looked at. */
   measuredCount = 0;
+  /** When it is looked at again. */
+  measureAtMs = 0;
   idleSinceMs: number;
   /** A question whether its thread is free is under way. */
   isAsked = false;
@@ -37,6 +39,8 @@ export class Home {
   #last: ProcessUsage = { cpuMs: 0, memoryMb: 0 };
   #free: { readonly cpuMs: number; readonly by: string | undefined } = { cpuMs: 0, by: undefined };
   #idleCpuMs = 0;
+  /** Those that may be in memory, each with when it was last called. */
+  readonly #objects = new Map<string, number>();
   /** What it had before anybody called it: what is more is of its objects. */
   #emptyMb: number | undefined;
 
@@ -54,10 +58,37 @@ export class Home {
     this.#free = { cpuMs: this.#last.cpuMs, by };
   }
 
+  /** What it uses, for who wants to know why it was ended. */
+  get used(): { cpuMs: number; memoryMb: number; calls: number; objects: number } {
+    return { ...this.#last, calls: this.calls.size, objects: this.#objects.size };
+  }
+
+  /** Whether there are as many objects in memory as there may be, and this one is not among them. */
+  isCrowdedFor(objectKey: string, nowMs: number): boolean {
+    if (this.#objects.has(objectKey) || this.#objects.size < HOME_LIMITS.objects) return false;
+    this.#forgetLeft(nowMs);
+    return this.#objects.size >= HOME_LIMITS.objects;
+  }
+
+  /** In the order of their last calls: those that have left memory since. */
+  #forgetLeft(nowMs: number): void {
+    for (const [key, calledMs] of this.#objects) {
+      if (nowMs - calledMs < HOME_LIMITS.objectMs) return;
+      this.#objects.delete(key);
+    }
+  }
+
+  #noteObject({ objectKey }: HomeCall["request"], nowMs: number): void {
+    if (objectKey === undefined) return;
+    this.#objects.delete(objectKey);
+    this.#objects.set(objectKey, nowMs);
+  }
+
   begin(call: HomeCall, usage: ProcessUsage): void {
     this.#emptyMb ??= usage.memoryMb;
     this.observe(usage);
     if (this.calls.size === 0) this.noteFree();
+    this.#noteObject(call.request, call.startedMs);
     this.calls.set(call.id, call);
     this.count++;
   }
@@ -77,6 +108,7 @@ export class Home {
     const call = this.calls.get(id);
     if (!call) return;
     this.calls.delete(id);
+    this.#noteObject(call.request, nowMs);
     if (this.calls.size === 0) {
       this.idleSinceMs = nowMs;
       this.#idleCpuMs = this.#last.cpuMs;
@@ -95,7 +127,9 @@ export class Home {
     if (heldMs > mostCpuMs + HOME_LIMITS.graceCpuMs) return { fate: "cpu", guilty: this.#holder(calls) };
     const over = calls.find(({ cpuMs, request }) => cpuMs > request.limits.cpuMs + HOME_LIMITS.graceCpuMs);
     if (over) return { fate: "cpu", guilty: over };
-    const large = calls.find(({ peakMemoryMb, request }) => peakMemoryMb > request.limits.memoryMb);
+    // What the runtime takes for each object is not of its code.
+    const ofRuntimeMb = (this.#objects.size * HOME_LIMITS.objectKb) / 1_024;
+    const large = calls.find(({ peakMemoryMb, request }) => peakMemoryMb - ofRuntimeMb > request.limits.memoryMb);
     if (large) return { fate: "memory", guilty: calls.length === 1 ? large : calls.at(-1) };
     // The front has a clock of its own; this is for a call that it forgot.
     const forgotten = calls.find(({ startedMs, request }) => nowMs - startedMs > request.limits.wallMs + HOME_LIMITS.waitMs);

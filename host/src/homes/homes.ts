@@ -12,6 +12,8 @@ import { HOME_LIMITS } from "./limits.ts";
 export interface HomeRequest extends LeaseRequest {
   /** Names the folder: 64 hexadecimal digits. */
   readonly home: string;
+  /** Names the object within it. */
+  readonly objectKey?: string | undefined;
   /** It makes room: how much is stored is no matter. */
   readonly isForgetting?: boolean | undefined;
 }
@@ -145,7 +147,7 @@ export class Homes {
     await Promise.all([...this.#present].flatMap(({ process }) => (process ? [process.ended] : [])));
   }
 
-  async #refuse({ limits, home, isForgetting }: HomeRequest): Promise<void> {
+  async #refuse({ limits, home, isForgetting, objectKey = "" }: HomeRequest): Promise<void> {
     const { maxMemoryMb } = this.#options;
     await this.#removing.get(home);
     if (limits.memoryMb > maxMemoryMb) {
@@ -153,6 +155,7 @@ export class Homes {
       throw new Refusal("UNAVAILABLE", "MEMORY_LIMIT_TOO_LARGE", message, 60_000);
     }
     if (this.#queue.size >= HOME_LIMITS.waiting) throw allBusy();
+    if (this.#homes.get(home)?.isCrowdedFor(objectKey, this.#options.now())) throw crowded();
     if (!this.#full.has(home) || isForgetting) return;
     if (await this.#storesTooMuch(home)) throw full(this.#options.mostStoredMb);
     this.#full.delete(home);
@@ -298,25 +301,24 @@ export class Homes {
     this.#watching = setInterval(() => {
       sinceMs += everyMs;
       const isAsked = sinceMs % HOME_LIMITS.pingEveryMs < everyMs;
-      const isMeasured = sinceMs % HOME_LIMITS.measureEveryMs < everyMs;
-      for (const home of this.#homes.values()) this.#look(home, isAsked, isMeasured);
+      for (const home of this.#homes.values()) this.#look(home, isAsked);
       if (this.#homes.size > 0) return;
       clearInterval(this.#watching);
       this.#watching = undefined;
     }, everyMs).unref();
   }
 
-  #look(home: Home, isAsked: boolean, isMeasured: boolean): void {
+  #look(home: Home, isAsked: boolean): void {
     const { process } = home;
     if (!process || home.isEnding) return;
     home.observe(this.#options.accounting.usage(process.pid));
     const judgement = home.judge(this.#options.now());
     if (judgement) {
-      this.#options.log("info", "home-ended", { process: `home-${home.seat}`, tenant: home.tenant, fate: judgement.fate });
+      this.#options.log("info", "home-ended", { process: `home-${home.seat}`, tenant: home.tenant, fate: judgement.fate, ...home.used });
       return this.#end(home, judgement.fate, judgement.guilty);
     }
     if (isAsked && home.calls.size > 0) void this.#ask(home, process);
-    if (isMeasured && home.count > home.measuredCount) void this.#measure(home);
+    if (home.count > home.measuredCount && this.#options.now() >= home.measureAtMs) void this.#measure(home);
   }
 
   /** Whether its thread is free; who holds it answers nothing. */
@@ -332,8 +334,14 @@ export class Homes {
   }
 
   async #measure(home: Home): Promise<void> {
+    const { now } = this.#options;
+    const startedMs = now();
     home.measuredCount = home.count;
-    if (!(await this.#storesTooMuch(home.key).catch(() => false))) return;
+    home.measureAtMs = Number.POSITIVE_INFINITY;
+    const isTooMuch = await this.#storesTooMuch(home.key).catch(() => false);
+    // Of very many objects it is work to look: a tenth of the time is enough.
+    home.measureAtMs = now() + Math.max(HOME_LIMITS.measureEveryMs, 9 * (now() - startedMs));
+    if (!isTooMuch) return;
     this.#full.add(home.key);
     const isForgetting = [...home.calls.values()].some(({ request }) => request.isForgetting);
     if (!isForgetting) this.#end(home, "ended", undefined);
@@ -356,6 +364,11 @@ export class Homes {
 
 function allBusy(): Refusal {
   return new Refusal("UNAVAILABLE", "NO_HOME_FREE", "Cannot call an object now: every process for objects is busy", 1_000);
+}
+
+function crowded(): Refusal {
+  const message = `Cannot call another object now: ${HOME_LIMITS.objects} objects of this function were called in the last ${HOME_LIMITS.objectMs} ms`;
+  return new Refusal("UNAVAILABLE", "TOO_MANY_OBJECTS_AT_A_TIME", message, 1_000);
 }
 
 function full(mostStoredMb: number): Refusal {

@@ -8,6 +8,11 @@ export const HOME_LIMITS = {
   waiting: 1_000,
   /** Of one function's objects at a time. */
   calls: 256,
+  /** Of one function's objects that are in memory, and how long one is after a call: workerd lets it go after ten seconds. */
+  objects: 1_000,
+  objectMs: 15_000,
+  /** Memory that the runtime takes for each. */
+  objectKb: 512,
   /** A home that nobody calls is ended after this. */
   idleMs: 60_000,
   /** All that the objects of one function store. */

@@ -46,9 +46,9 @@ function mostOpenFiles(): number {
   return hard === "" ? HOME_LIMITS.openFiles : Number(hard);
 }
 
-/** All files of a home together; 0 for one that is not there. */
+/** What a home stores; 0 for one that is not there. SQLite's shared memory is a file too, of 32 KiB, and no data. */
 export async function storedBytes(dir: string): Promise<number> {
-  const names = await readdir(dir, { recursive: true }).catch(() => []);
+  const names = (await readdir(dir, { recursive: true }).catch(() => [])).filter((name) => !name.endsWith("-shm"));
   const sizes = await Promise.all(
     names.map((name) =>
       stat(join(dir, name)).then(

@@ -42,6 +42,8 @@ export interface Entry {
   readonly warmId?: string | undefined;
   /** Of a call of an object: what its function's objects are kept under, in a form that tells no name. */
   readonly home?: string | undefined;
+  /** Of that, which object: the same as the program's. */
+  readonly objectKey?: string | undefined;
   /** What it wants is to delete something there. */
   readonly isForgetting?: boolean | undefined;
 }

@@ -153,7 +153,8 @@ async function runWithin(deps: ExecuteDeps, call: FunctionRun, policy: Policy, p
   }
   const warmId = warmIdOf(tenant, policy, live);
   const home = call.object && homeKeyOf(tenant, call.object.home);
-  const enter = () => executor.enter({ executionId: id, tenant, depth, limits, warmId, home });
+  const objectKey = call.object && objectKeyOf(tenant, call.object.home, call.object);
+  const enter = () => executor.enter({ executionId: id, tenant, depth, limits, warmId, home, objectKey });
   const place = await enter();
   recording.beginLater(() => run.stop("cancelled"));
   run.start();
@@ -162,7 +163,7 @@ async function runWithin(deps: ExecuteDeps, call: FunctionRun, policy: Policy, p
   const self: Parent = { id, depth, run, functions: [...(parent?.functions ?? []), nameOf(call)] };
   const authority = authorityOf(deps, call, principal, policy, self);
   const network = networkOf(deps, call, run);
-  const attempt = attemptOf(deps, call, { authority, limits, warmId, self, network });
+  const attempt = attemptOf(deps, call, { authority, limits, warmId, objectKey, self, network });
   const record = await run.execute(place, enter, attempt);
   network.close();
   return conclude(deps, call, id, { ...record, requests: network.requests }, recording);
@@ -218,11 +219,12 @@ interface AttemptOptions {
   readonly authority: Held;
   readonly limits: Limits;
   readonly warmId: string;
+  readonly objectKey: string | undefined;
   readonly self: Parent;
   readonly network: ExecutionNetwork;
 }
 
-function attemptOf(deps: ExecuteDeps, call: FunctionRun, { authority, limits, warmId, self, network }: AttemptOptions): Attempt {
+function attemptOf(deps: ExecuteDeps, call: FunctionRun, { authority, limits, warmId, objectKey, self, network }: AttemptOptions): Attempt {
   const { live, body, object } = call;
   const redactor = new Redactor(live.secrets);
   const surface: RpcTarget = new GuestSurface(deps.env, authority, (request) => execute(deps, authority, request, SILENT, self));
@@ -230,7 +232,7 @@ function attemptOf(deps: ExecuteDeps, call: FunctionRun, { authority, limits, wa
   const namespaces = live.bindings.flatMap((binding) => (binding.type === "durable_object_namespace" ? [binding] : []));
   const program: FunctionProgram = {
     warmId,
-    ...(object ? { objectKey: objectKeyOf(call.tenant, object.home, object) } : {}),
+    objectKey,
     job: {
       call: call.call,
       namespaces: namespaces.map(({ name }) => name),
