@@ -57,3 +57,53 @@ export async function countUnderSwitches(host: TestHost, amount: Amount, switche
   }
   return { failed, wrong, versions: seen.size };
 }
+
+/** What ending the process of some objects did, again and again. */
+export interface Killed {
+  readonly acknowledged: number;
+  readonly unknown: number;
+  /** Objects that have less than was acknowledged, or more than was asked for. */
+  readonly wrong: string[];
+  /** Calls of another function's objects that failed meanwhile. */
+  readonly neighbours: string[];
+}
+
+/** Counts in some objects while their process is ended, and in those of another function, whose process is not. */
+export async function countUnderKills(host: TestHost, amount: Amount, kills: number): Promise<Killed> {
+  const { gateway } = connect(host.url, host.rootKey);
+  await Promise.all([gateway.deploy("killed", counter(0)), gateway.deploy("neighbour", counter(0))]);
+  await gateway.callObject("neighbour", "o0", "increment");
+  const spared = new Set(host.pids.homes);
+  const acknowledged = new Map<string, number>();
+  const unknown = new Map<string, number>();
+  const neighbours: string[] = [];
+  const more = (counts: Map<string, number>, object: string) => void counts.set(object, (counts.get(object) ?? 0) + 1);
+  let done = 0;
+  const killing = (async () => {
+    for (let n = 1; n <= kills; n++) {
+      while (done < (n * amount.requests) / (kills + 1)) await new Promise((resolve) => setTimeout(resolve, 1));
+      for (const pid of host.pids.homes) if (!spared.has(pid)) process.kill(pid, "SIGKILL");
+    }
+  })();
+  await each(amount, async (n) => {
+    const object = `o${n % OBJECTS}`;
+    if (n % 10 === 0) await gateway.callObject("neighbour", "o0", "increment").catch((error: unknown) => neighbours.push(String(error)));
+    const isDone = await gateway.callObject("killed", object, "increment").then(
+      () => true,
+      () => false,
+    );
+    more(isDone ? acknowledged : unknown, object);
+    done++;
+  });
+  await killing;
+  const sum = (counts: Map<string, number>) => [...counts.values()].reduce((all, n) => all + n, 0);
+  const wrong: string[] = [];
+  for (let n = 0; n < OBJECTS; n++) {
+    const object = `o${n}`;
+    const stored = Number(await gateway.callObject("killed", object, "count"));
+    const least = acknowledged.get(object) ?? 0;
+    const most = least + (unknown.get(object) ?? 0);
+    if (stored < least || stored > most) wrong.push(`${object}: ${stored}, not ${least} to ${most}`);
+  }
+  return { acknowledged: sum(acknowledged), unknown: sum(unknown), wrong, neighbours };
+}

@@ -64,7 +64,8 @@ export class FunctionObject extends DurableObject<Env> {
 
 /** The host has given the call up: whatever the code waits for, its object is not held by it. */
 async function givenUp(asked: Promise<string>): Promise<Report> {
-  const reason = await asked;
+  // Who asked may be gone, and nobody else can say it.
+  const reason = await asked.catch(() => "ended");
   await new Promise((resolve) => void setTimeout(resolve, GRACE_MS));
   return { ending: { kind: "threw", error: { code: "THREW", name: "Error", message: reason } }, hasRun: true, compileMs: 0, cpuMs: 0 };
 }
