@@ -127,6 +127,17 @@ describe("objects on the host", () => {
     expect(host.pids.homes.filter((pid) => pids.includes(pid)).length).toBe(pids.length - 1);
   });
 
+  it("another tenant's are others under the same names, and notice nothing of a loop", async () => {
+    const { key } = await session.auth.createTenant("neighbour", { tier: "internal" });
+    const theirs = connect(host.url, key).gateway;
+    await theirs.deploy("short", { code: code(7), bindings });
+    expect(await theirs.callObject("short", "a", "increment")).toEqual({ n: 1, calls: 1, version: 7 });
+    const waits = theirs.callObject("short", "a", "wait", [500]);
+    expect(await reasonOf(call("short", "a", "native"))).toMatchObject({ reason: "FUNCTION_CPU_LIMIT" });
+    expect(await waits).toMatchObject({ n: 2, calls: 2 });
+    expect((await theirs.listObjects("short")).items.map(({ name }) => name)).toEqual(["a"]);
+  });
+
   it("one that takes too much memory is ended", async () => {
     await deploy("large", 1, { memoryMb: 128 });
     const n = (await call("large", "a", "increment")).n;

@@ -1,4 +1,7 @@
+import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
+import { FUNCTION_LIMITS } from "../../../workers/core-services/gateway/limits.ts";
 import { gatewayFor, refusal } from "./support.ts";
 
 const { gateway, tenant } = gatewayFor();
@@ -178,6 +181,24 @@ describe("names of objects", () => {
   ])("but not %j (%s)", async (name) => {
     expect(await refusal(gateway.callObject("names", name, "increment"))).toMatchObject({ code: "INVALID_ARGUMENT" });
   });
+});
+
+it("a function has a bounded number of objects, and those that there are go on", async () => {
+  await deployCounter("many");
+  await gateway.callObject("many", "first", "increment");
+  await runInDurableObject(env.FUNCTIONS.getByName(tenant), (_, { storage }) => {
+    storage.sql.exec(
+      `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) INSERT INTO objects
+         SELECT (SELECT id FROM homes WHERE function = 'many'), 'Counter', 'made ' || i, 0 FROM n`,
+      FUNCTION_LIMITS.objects - 2,
+    );
+  });
+  expect(await gateway.callObject("many", "last", "increment")).toMatchObject({ n: 1 });
+  expect(await refusal(gateway.callObject("many", "over", "increment"))).toMatchObject({
+    code: "LIMIT_EXCEEDED",
+    reason: "TOO_MANY_OBJECTS",
+  });
+  expect(await gateway.callObject("many", "first", "increment")).toMatchObject({ n: 2 });
 });
 
 describe("what objects store", () => {
