@@ -280,8 +280,8 @@ export class Homes {
       const calls = [...home.calls.values()];
       const fate = fateOf(said, undefined);
       log("warn", "process-ended", { process: `home-${home.seat}`, how, fate });
-      // Code may find a way to end its process: that is no fault of the process.
-      if (calls.length === 0) onCrash(`it ended: ${how}`);
+      // Code may find a way to end its process, also after its call: that is no fault of the process.
+      if (home.count === 0) onCrash(`it ended: ${how}`);
       this.#end(home, fate === "memory" ? "memory" : "ended", calls.length === 1 && fate === "memory" ? calls[0] : undefined);
     }
     this.#forget(home);
@@ -301,7 +301,9 @@ export class Homes {
     this.#watching = setInterval(() => {
       sinceMs += everyMs;
       const isAsked = sinceMs % HOME_LIMITS.pingEveryMs < everyMs;
-      for (const home of this.#homes.values()) this.#look(home, isAsked);
+      // What nobody calls is looked at in passing.
+      const isPassing = sinceMs % HOME_LIMITS.measureEveryMs < everyMs;
+      for (const home of this.#homes.values()) if (home.calls.size > 0 || isPassing) this.#look(home, isAsked);
       if (this.#homes.size > 0) return;
       clearInterval(this.#watching);
       this.#watching = undefined;

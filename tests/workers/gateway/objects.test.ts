@@ -149,6 +149,26 @@ describe("objects of functions", () => {
     });
   });
 
+  it("may be asked many at a time by the code that a caller called", async () => {
+    const code = `import { DurableObject } from "cloudflare:workers";
+      export class One extends DurableObject { async add() { await scheduler.wait(5); return 1 } }
+      export default async ({ env }) => (await Promise.all(Array.from({ length: 20 }, (_, n) => env.ONE.getByName("o" + n).add()))).length`;
+    await gateway.deploy("fan", { code, bindings: [{ type: "durable_object_namespace", name: "ONE", class_name: "One" }] });
+    expect(await gateway.invoke("fan", undefined)).toBe(20);
+  });
+
+  it("but not more than an execution may start", async () => {
+    const code = `export default async ({ env }) => (await Promise.allSettled(Array.from({ length: 105 }, () => env.ONE.getByName("a").add()))).filter(({ status }) => status === "fulfilled").length`;
+    const binding = { type: "durable_object_namespace" as const, name: "ONE", class_name: "One", script_name: "fan" };
+    await gateway.deploy("fans", { code, bindings: [binding] });
+    expect(await gateway.invoke("fans", undefined)).toBe(99);
+  });
+
+  it("one that has no such method is not made by asking", async () => {
+    expect(await refusal(gateway.callObject("fan", "typo", "ad"))).toMatchObject({ reason: "NO_SUCH_METHOD" });
+    expect((await gateway.listObjects("fan")).items).toHaveLength(21);
+  });
+
   it("another function's objects are reached by who may call it", async () => {
     const code = "export default async ({ env }) => (await env.OTHER.getByName('shared').increment(7)).n";
     const binding = { type: "durable_object_namespace" as const, name: "OTHER", class_name: "Counter", script_name: "counter" };

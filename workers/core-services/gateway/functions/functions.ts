@@ -7,7 +7,7 @@ import { once, type OnceKey } from "../../shared/once.ts";
 import { Texts } from "../../shared/texts.ts";
 import { FUNCTION_LIMITS } from "../limits.ts";
 import { choose, type Share } from "./choose.ts";
-import type { Choice, EntrypointInfo, Live, LiveObject, Settings } from "./engine.ts";
+import type { Choice, EntrypointInfo, Live, LiveObject, ObjectCall, Settings } from "./engine.ts";
 import { Objects, type Leaving, type ObjectInfo, type ObjectName } from "./objects.ts";
 import { Secrets, type SecretInfo, type SecretKind } from "./secrets.ts";
 import { CREATE_TABLES, type Deployment, type FunctionRow, type NewVersion, type VersionRow } from "./tables.ts";
@@ -96,13 +96,22 @@ export class Functions extends DurableObject {
   }
 
   /** What a call of an object needs. It keeps its version for as long as a deployment stands. @throws DoError NOT_FOUND, LIMIT_EXCEEDED */
-  async resolveObject(name: string, object: string, entrypoint: string | undefined, nowMs: number): Promise<LiveObject> {
+  async resolveObject(
+    name: string,
+    { object, method, entrypoint }: Pick<ObjectCall, "object" | "method" | "entrypoint">,
+    nowMs: number,
+  ): Promise<LiveObject> {
     const live = await this.resolve(name, { key: object }, 0);
-    const classes = live.entrypoints.filter(({ kind }) => kind === "durable").map((one) => one.name);
-    const [only] = classes;
-    const of = entrypoint ?? (classes.length === 1 ? only : undefined);
-    if (of === undefined || !classes.includes(of)) throw noClass(name, entrypoint, classes);
-    return { live, entrypoint: of, home: this.#objects.open(name, { entrypoint: of, name: object }, nowMs) };
+    const classes = live.entrypoints.filter(({ kind }) => kind === "durable");
+    const found = entrypoint === undefined && classes.length === 1 ? classes[0] : classes.find((one) => one.name === entrypoint);
+    if (!found)
+      throw noClass(
+        name,
+        entrypoint,
+        classes.map((one) => one.name),
+      );
+    if (!found.methods.includes(method)) throw noMethod(name, method, found);
+    return { live, entrypoint: found.name, home: this.#objects.open(name, { entrypoint: found.name, name: object }, nowMs) };
   }
   listObjects(name: string, entrypoint: string | undefined, limit: number, cursor: string | undefined): PageOf<ObjectInfo> {
     this.#row(name);
@@ -517,6 +526,11 @@ function namespaceOf(name: string): string {
 
 export function noFunction(name: string): DoError {
   return new DoError("NOT_FOUND", `There is no function "${name}"`, { reason: "NO_SUCH_FUNCTION" });
+}
+
+export function noMethod(name: string, method: string, { name: entrypoint, methods }: EntrypointInfo): DoError {
+  const known = methods.filter((one) => one !== "fetch").join(", ") || "none";
+  return new DoError("NOT_FOUND", `${name} has no method "${method}" in ${entrypoint}; it has ${known}`, { reason: "NO_SUCH_METHOD" });
 }
 
 function noClass(name: string, asked: string | undefined, classes: readonly string[]): DoError {

@@ -20,6 +20,7 @@ export class Budget {
   deadlineMs: number;
   #executions = 1;
   #inFlight = 1;
+  readonly #waiting: (() => void)[] = [];
 
   constructor(maxCalls: number, deadlineMs: number) {
     this.maxCalls = maxCalls;
@@ -33,7 +34,22 @@ export class Budget {
     if (this.#inFlight >= MAX_IN_FLIGHT_EXECUTIONS) throw tooMany("the number of executions at a time", MAX_IN_FLIGHT_EXECUTIONS);
     this.#executions++;
     this.#inFlight++;
-    return () => void this.#inFlight--;
+    return () => {
+      this.#inFlight--;
+      this.#waiting.shift()?.();
+    };
+  }
+
+  /** The same for who may wait while too many are on: one that those do not wait for, or none would go on. */
+  async enterInTurn(depth: number): Promise<() => void> {
+    while (this.#inFlight >= MAX_IN_FLIGHT_EXECUTIONS) await new Promise<void>((go) => void this.#waiting.push(go));
+    try {
+      return this.enter(depth);
+    } catch (error) {
+      // Whom it was woken for is the next one.
+      this.#waiting.shift()?.();
+      throw error;
+    }
   }
 }
 

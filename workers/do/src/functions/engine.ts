@@ -8,12 +8,11 @@ import type {
   CallChoice,
   EntrypointInfo,
   FunctionEngine,
-  LiveObject,
   ObjectCall,
   Settings,
   ValueCall,
 } from "../../../core-services/gateway/functions/engine.ts";
-import { functionsOf } from "../../../core-services/gateway/functions/functions.ts";
+import { functionsOf, noMethod } from "../../../core-services/gateway/functions/functions.ts";
 import type { Leaving, ObjectName } from "../../../core-services/gateway/functions/objects.ts";
 import { doesNotLoad } from "../../../core-services/gateway/functions/service.ts";
 import { byteLength } from "../../../core-services/shared/hash.ts";
@@ -129,17 +128,14 @@ export class Engine implements FunctionEngine {
     return valueOf(await runFunction(this.#deps, run, this.#parent));
   }
 
-  async callObject(name: string, { object, method, args, entrypoint, timeoutMs }: ObjectCall): Promise<unknown> {
+  async callObject(name: string, { object, method, args, entrypoint: named, timeoutMs }: ObjectCall): Promise<unknown> {
     const { env, now } = this.#deps;
-    const found = await functionsOf(env, this.#tenant).resolveObject(name, object, entrypoint, now());
-    const { live } = found;
-    const exported = checkMethod(found, method);
+    const asked = { object, method, entrypoint: named };
+    const { live, entrypoint, home } = await functionsOf(env, this.#tenant).resolveObject(name, asked, now());
     const maxBytes = limitsOf(env, this.#tenant, live).inputBytes;
     // A request is data here, and so is its answer.
     const call: ValueCall =
-      method === "fetch"
-        ? { kind: "invoke", entrypoint: exported.name, input: args[0] }
-        : { kind: "method", entrypoint: exported.name, method, args };
+      method === "fetch" ? { kind: "invoke", entrypoint, input: args[0] } : { kind: "method", entrypoint, method, args };
     return valueOf(
       await runFunction(
         this.#deps,
@@ -151,8 +147,8 @@ export class Engine implements FunctionEngine {
           props: {},
           limits: timeoutMs === undefined ? {} : { wallMs: timeoutMs },
           via: this.#via,
-          object: { entrypoint: exported.name, name: object, home: found.home },
-          label: `${exported.name}(${JSON.stringify(object)}).${method}()`,
+          object: { entrypoint, name: object, home },
+          label: `${entrypoint}(${JSON.stringify(object)}).${method}()`,
           onResponse: () => {},
         },
         this.#parent,
@@ -179,20 +175,8 @@ export class Engine implements FunctionEngine {
   }
 }
 
-/** The class of an object, which has the method. @throws DoError NOT_FOUND */
-export function checkMethod({ live, entrypoint }: LiveObject, method: string): EntrypointInfo {
-  const exported = live.entrypoints.find((one) => one.name === entrypoint);
-  if (exported?.methods.includes(method)) return exported;
-  throw noMethod(live.name, method, exported ?? { name: entrypoint, kind: "durable", methods: [] });
-}
-
 /** What deleting the data of objects may take. */
 const FORGET_LIMITS = { wallMs: 30_000, cpuMs: 5_000, memoryMb: 128 };
-
-export function noMethod(name: string, method: string, { name: entrypoint, methods }: EntrypointInfo): DoError {
-  const known = methods.filter((one) => one !== "fetch").join(", ") || "none";
-  return new DoError("NOT_FOUND", `${name} has no method "${method}" in ${entrypoint}; it has ${known}`, { reason: "NO_SUCH_METHOD" });
-}
 
 class Nothing extends RpcTarget {}
 

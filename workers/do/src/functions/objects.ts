@@ -6,7 +6,6 @@ import type { Authority } from "../capabilities.ts";
 import { DoError, publicError } from "../errors.ts";
 import type { ExecuteDeps, Parent } from "../executor/execute.ts";
 import type { ObjectAnswer } from "../executor/guest/function-protocol.ts";
-import { checkMethod } from "./engine.ts";
 import { fetchFunction } from "./fetch.ts";
 import type { ObjectAsk } from "./host.ts";
 import { limitsOf, runFunction, type CalledObject } from "./run.ts";
@@ -38,9 +37,8 @@ async function asked(deps: ExecuteDeps, ask: NestedObject): Promise<ObjectAnswer
   if (!namespace) throw new DoError("NOT_FOUND", `There is no binding ${binding}`, { reason: "NO_SUCH_BINDING" });
   checkName(name);
   const target = namespace.script_name ?? own.name;
-  const found = await functionsOf(deps.env, tenant).resolveObject(target, name, namespace.class_name, deps.now());
-  const { live, entrypoint, home } = found;
-  checkMethod(found, ask.asked.kind === "fetch" ? "fetch" : ask.asked.method);
+  const called = { object: name, method: ask.asked.kind === "fetch" ? "fetch" : ask.asked.method, entrypoint: namespace.class_name };
+  const { live, entrypoint, home } = await functionsOf(deps.env, tenant).resolveObject(target, called, deps.now());
   const object: CalledObject = { entrypoint, name, home };
   const common = { tenant, live, props: {}, limits: {}, via: authority.via, object };
   if (ask.asked.kind === "fetch") {

@@ -82,7 +82,7 @@ export async function runFunction(deps: ExecuteDeps, run: FunctionRun, parent: P
     });
   }
   const policy = policyOfFunction(deps.env, run);
-  const leave = parent ? parent.run.budget.enter(parent.depth + 1) : await takePlace(deps, run, policy);
+  const leave = await (parent ? enterBudget(parent, run) : takePlace(deps, run, policy));
   try {
     return await runWithin(deps, run, policy, parent);
   } finally {
@@ -93,6 +93,11 @@ export async function runFunction(deps: ExecuteDeps, run: FunctionRun, parent: P
 /** Of what may not be called by what it calls: a function, or one object. */
 function nameOf({ live, object }: Pick<FunctionRun, "live" | "object">): string {
   return object === undefined ? live.name : `${live.name} ${object.entrypoint}(${object.name})`;
+}
+
+/** Of objects the root's own code may ask as many as it likes at a time: some wait for the others. */
+async function enterBudget({ run: { budget }, depth }: Parent, { object }: FunctionRun): Promise<() => void> {
+  return object && depth === 0 ? budget.enterInTurn(depth + 1) : budget.enter(depth + 1);
 }
 
 async function takePlace({ env, now, waitUntil }: ExecuteDeps, { tenant, live }: FunctionRun, policy: Policy): Promise<() => void> {
