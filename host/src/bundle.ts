@@ -11,6 +11,7 @@ export const BUNDLE_FILES = {
   front: "front.js",
   executor: "executor.js",
   compiler: "compiler.js",
+  home: "home.js",
   store: "store.js",
   compilerBytes: "esbuild.wasm",
 } as const;
@@ -19,6 +20,7 @@ const ENTRY_POINTS = {
   front: "workers/do/src/index.ts",
   executor: "workers/processes/executor.ts",
   compiler: "workers/processes/compiler.ts",
+  home: "workers/processes/home.ts",
   store: "workers/processes/store.ts",
 };
 

@@ -8,6 +8,8 @@ export interface DataFolder {
   readonly path: string;
   /** Where a process keeps what it stores; no other process has it. */
   storageDir(process: string): string;
+  /** Where a home is: a folder that one process alone may use, which has another owner when it is given one. */
+  homeDir(home: string): string;
   /** How many stores the tenants are spread over: fixed when the folder was made. */
   readonly shards: number;
   readonly rootKey: string;
@@ -38,7 +40,8 @@ export const DEFAULT_SHARDS = 4;
 export function openDataFolder({ folder, rootKey: given, secretsKey, shards: wanted }: DataFolderOptions): DataFolder {
   const path = resolve(folder);
   const writersDir = join(path, "writers");
-  for (const dir of [path, join(path, "storage"), writersDir]) mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const homesDir = join(path, "homes");
+  for (const dir of [path, join(path, "storage"), homesDir, writersDir]) mkdirSync(dir, { recursive: true, mode: 0o700 });
   const release = lock(path);
   try {
     endOrphans(writersDir);
@@ -53,6 +56,7 @@ export function openDataFolder({ folder, rootKey: given, secretsKey, shards: wan
         mkdirSync(dir, { recursive: true, mode: 0o700 });
         return dir;
       },
+      homeDir: (home) => join(homesDir, home),
       rootKey,
       secretsKey: secretsKey ?? ownKey(join(path, "secrets.key"), "do_secrets_").key,
       isNewKey,

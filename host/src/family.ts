@@ -1,7 +1,10 @@
 /** The processes of one host: a front, the stores, and the pools of executors and compilers. */
 import { rmSync } from "node:fs";
+import { HOME_SEATS, Homes } from "./homes/homes.ts";
+import { HOME_LIMITS } from "./homes/limits.ts";
+import { bootHome, removeStored, storedBytes } from "./homes/storage.ts";
 import { join } from "node:path";
-import { compilerConfig, executorConfig, frontConfig, storeConfig } from "./config/processes.ts";
+import { compilerConfig, executorConfig, frontConfig, homeConfig, storeConfig } from "./config/processes.ts";
 import { Control } from "./control.ts";
 import { Crashes } from "./crashes.ts";
 import type { DataFolder } from "./data-folder.ts";
@@ -12,7 +15,7 @@ import { accounting } from "./process/accounting.ts";
 import type { Confinement } from "./process/confine.ts";
 import { Kept } from "./process/kept.ts";
 import { startWorkerd, type WorkerdProcess } from "./process/workerd.ts";
-import type { RunFolder } from "./run-folder.ts";
+import type { RunFolder, Untrusted } from "./run-folder.ts";
 
 export interface FamilyOptions {
   readonly data: DataFolder;
@@ -32,7 +35,7 @@ export interface FamilyOptions {
 const COMPILERS: Size = { min: 0, max: 1, reserve: 0 };
 const COMPILER_MEMORY_MB = 768;
 /** What a process may keep after a run: a fresh one has about 20 MB of its own, and the compiler 300 once it was used. */
-const MOST_IDLE_MB = { executor: 200, compiler: 600 };
+const MOST_IDLE_MB = { executor: 200, compiler: 600, home: 200 };
 const READY_MS = 30_000;
 const now = () => performance.now();
 
@@ -41,6 +44,7 @@ export class Family {
   readonly #folder: RunFolder;
   readonly #crashes = new Crashes(now);
   readonly #pools: { executor: Pool; compiler: Pool };
+  readonly #homes: Homes;
   readonly #control: Control;
   readonly #stores: readonly Kept[];
   readonly #front: Kept;
@@ -53,9 +57,11 @@ export class Family {
       executor: this.#pool("executor", executors, maxMemoryMb),
       compiler: this.#pool("compiler", COMPILERS, COMPILER_MEMORY_MB),
     };
+    this.#homes = this.#newHomes();
     this.#stores = Array.from({ length: data.shards }, (_, i) => this.#kept(`store-${i}`, () => {}));
     this.#control = new Control({
       pools: this.#pools,
+      homes: this.#homes,
       stores: this.#stores,
       check: () => this.#crashes.check(),
     });
@@ -90,19 +96,21 @@ export class Family {
     stores: readonly (number | undefined)[];
     executors: readonly number[];
     compilers: readonly number[];
+    homes: readonly number[];
   } {
     return {
       front: this.#front.pid,
       stores: this.#stores.map(({ pid }) => pid),
       executors: this.#pools.executor.pids,
       compilers: this.#pools.compiler.pids,
+      homes: this.#homes.pids,
     };
   }
 
   /** At once, waiting for nothing. */
   kill(): void {
-    const { front, stores, executors, compilers } = this.pids;
-    for (const pid of [front, ...stores, ...executors, ...compilers]) {
+    const { front, stores, executors, compilers, homes } = this.pids;
+    for (const pid of [front, ...stores, ...executors, ...compilers, ...homes]) {
       try {
         if (pid !== undefined) process.kill(pid, "SIGKILL");
       } catch {
@@ -117,6 +125,7 @@ export class Family {
     await Promise.all([
       this.#pools.executor.close(),
       this.#pools.compiler.close(),
+      this.#homes.close(),
       ...this.#stores.map((store) => store.stop(withinMs > 0 ? "SIGTERM" : "SIGKILL", Math.min(withinMs, 5_000))),
     ]);
     this.#control.close();
@@ -125,8 +134,7 @@ export class Family {
   #configure(): void {
     const { data, bundleDir, executors, maxMemoryMb, regexpFallback } = this.#options;
     const folder = this.#folder;
-    const seats = (kind: "executor" | "compiler", count: number) =>
-      Array.from({ length: count }, (_, seat) => folder.seatSocket(kind, seat));
+    const seats = (kind: Untrusted, count: number) => Array.from({ length: count }, (_, seat) => folder.seatSocket(kind, seat));
     const front = frontConfig({
       configDir: folder.trustedDir,
       bundleDir,
@@ -135,6 +143,7 @@ export class Family {
       supervisorSocket: folder.trustedSocket("supervisor"),
       executorSockets: seats("executor", seatCount(executors)),
       compilerSockets: seats("compiler", seatCount(COMPILERS)),
+      homeSockets: seats("home", HOME_SEATS),
       storeSockets: this.#stores.map((_, i) => folder.trustedSocket(`store-${i}`)),
     });
     folder.write(folder.trustedConfig("front"), front);
@@ -151,6 +160,8 @@ export class Family {
     );
     const compiler = folder.codeDir("compiler", bundleDir);
     folder.write(join(compiler, "compiler.capnp"), compilerConfig({ configDir: compiler, bundleDir: compiler }));
+    const home = folder.codeDir("home", bundleDir);
+    folder.write(join(home, "home.capnp"), homeConfig({ configDir: home, bundleDir: home }, { maxMemoryMb }));
   }
 
   #kept(name: string, onEnd: () => void): Kept {
@@ -203,6 +214,37 @@ export class Family {
       newId,
       log,
       onCrash: (why) => this.#noteCrash(kind, why),
+    });
+  }
+
+  #newHomes(): Homes {
+    const { data, confinement, maxMemoryMb, log, newId } = this.#options;
+    return new Homes({
+      maxMemoryMb,
+      mostIdleMb: MOST_IDLE_MB.home,
+      mostStoredMb: HOME_LIMITS.storedMb,
+      boot: async (seat, home, onLine) => {
+        this.#folder.prepareSeat("home", seat, confinement.owner);
+        const onError = (text: string) => log("debug", "said", { process: `home-${seat}`, text });
+        const started = await bootHome({
+          configPath: join(this.#folder.path, "home", "home.capnp"),
+          socketPath: this.#folder.seatSocket("home", seat),
+          room: { readable: join(this.#folder.path, "home"), writable: this.#folder.seatDir("home", seat), maxMemoryMb },
+          dir: data.homeDir(home),
+          confinement,
+          onLine,
+          onError,
+        });
+        data.noteWriter(`home-${seat}`, started.pid);
+        return started;
+      },
+      storedBytes: (home) => storedBytes(data.homeDir(home)),
+      remove: (home) => removeStored(data.homeDir(home)),
+      accounting,
+      now,
+      newId,
+      log,
+      onCrash: (why) => this.#noteCrash("home", why),
     });
   }
 

@@ -10,6 +10,9 @@ export interface Owner {
   readonly gid: number;
 }
 
+/** Kinds of processes that run code of strangers. */
+export type Untrusted = "executor" | "compiler" | "home";
+
 /** The temporary folder; for root, whose code runs as another user, one that others can pass through. */
 function parent(): string {
   if (process.getuid?.() !== 0) return tmpdir();
@@ -54,9 +57,9 @@ export class RunFolder {
   }
 
   /** Where configuration and code of a kind of untrusted process are, for it to read. */
-  codeDir(kind: "executor" | "compiler", bundleDir: string): string {
+  codeDir(kind: Untrusted, bundleDir: string): string {
     const dir = this.#make(kind, 0o755);
-    const files = kind === "executor" ? [BUNDLE_FILES.executor] : [BUNDLE_FILES.compiler, BUNDLE_FILES.compilerBytes];
+    const files = kind === "compiler" ? [BUNDLE_FILES.compiler, BUNDLE_FILES.compilerBytes] : [BUNDLE_FILES[kind]];
     for (const file of files) {
       copyFileSync(join(bundleDir, file), join(dir, file));
       chmodSync(join(dir, file), 0o644);
@@ -65,16 +68,16 @@ export class RunFolder {
   }
 
   /** A folder that one process alone may write: its socket is in it. */
-  seatDir(kind: "executor" | "compiler", seat: number): string {
+  seatDir(kind: Untrusted, seat: number): string {
     return join(this.path, `${kind}-${seat}`);
   }
 
-  seatSocket(kind: "executor" | "compiler", seat: number): string {
+  seatSocket(kind: Untrusted, seat: number): string {
     return join(this.seatDir(kind, seat), "s");
   }
 
   /** Empties the folder of a seat for the next process. */
-  prepareSeat(kind: "executor" | "compiler", seat: number, owner: Owner | undefined): void {
+  prepareSeat(kind: Untrusted, seat: number, owner: Owner | undefined): void {
     const dir = this.seatDir(kind, seat);
     rmSync(dir, { recursive: true, force: true });
     mkdirSync(dir, { mode: 0o700 });

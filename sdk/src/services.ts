@@ -1,6 +1,6 @@
 import type { AuthService } from "./auth.ts";
 import type { DbService } from "./db.ts";
-import type { CallOptions, GatewayService } from "./gateway.ts";
+import type { CallOptions, GatewayService, ObjectOptions } from "./gateway.ts";
 import type { ScheduleService } from "./schedule.ts";
 import type { QueueService } from "./queue.ts";
 import type { Transport } from "./transport.ts";
@@ -41,12 +41,14 @@ function dbProxy(call: Call): GenericService {
   });
 }
 
-/** gateway, whose `function(name)` gives the methods of a function. Made here, too. */
+/** gateway, whose `function(name)` gives the methods of a function, `object(name, object)` of an object of one. Made here, too. */
 function gatewayProxy(call: Call): GenericService {
   const handle = (name: string, options?: CallOptions) =>
     serviceProxy((method, args) => call("call", [name, method, args, ...(options === undefined ? [] : [options])]));
+  const object = (name: string, of: string, options?: ObjectOptions) =>
+    serviceProxy((method, args) => call("callObject", [name, of, method, args, ...(options === undefined ? [] : [options])]));
   return new Proxy(serviceProxy(call), {
-    get: (target, name) => (name === "function" ? handle : (Reflect.get(target, name) as unknown)),
+    get: (target, name) => (name === "function" ? handle : name === "object" ? object : (Reflect.get(target, name) as unknown)),
   });
 }
 

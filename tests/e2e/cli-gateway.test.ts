@@ -91,6 +91,20 @@ describe("doer deploy", () => {
     });
   });
 
+  it("calls, lists and deletes objects", async () => {
+    const code = `import { DurableObject } from "cloudflare:workers";
+      export class Counter extends DurableObject { async add(by) { const n = ((await this.ctx.storage.get("n")) ?? 0) + by; await this.ctx.storage.put("n", n); return n } }
+      export default { fetch: async (request, env) => Response.json(await env.COUNTER.getByName("a").add(10)) }`;
+    writeFileSync(join(folder, "counter.ts"), code);
+    expect((await run(["deploy", "counter.ts", "--objects", "COUNTER=Counter", "--public"])).code).toBe(0);
+    expect(await run(["objects", "call", "counter", "a", "add", "2"])).toMatchObject({ code: 0, stdout: "2\n" });
+    expect(await (await fetch(`${host.url}/fn/root/counter`)).json()).toBe(12);
+    expect((await run(["objects", "list", "counter"])).stdout).toMatch(/a +Counter +20/);
+    expect((await run(["objects", "call", "counter", "a", "add", "two"])).code).toBe(2);
+    expect((await run(["objects", "delete", "counter", "a", "--class", "Counter"])).stdout).toBe("Deleted a\n");
+    expect((await run(["objects", "list", "counter"])).stderr).toContain("There are no objects");
+  });
+
   it("keeps secrets, and follows calls", async () => {
     expect((await run(["deploy", "hello.ts", "--public"])).code).toBe(0);
     expect(await run(["secrets", "set", "TOKEN", "--function", "hello"], "a-secret-value\n")).toMatchObject({

@@ -265,6 +265,27 @@ describe("Workers for Platforms by Cloudflare's own SDK", () => {
     expect(await ask("bob")).toEqual({ value: 3 });
   });
 
+  it("a class with its migration, and its namespace", async () => {
+    const code = `import { DurableObject } from "cloudflare:workers";
+      export class Room extends DurableObject { async add() { const n = ((await this.ctx.storage.get("n")) ?? 0) + 1; await this.ctx.storage.put("n", n); return n } }
+      export default { fetch: async (request, env) => Response.json(await env.ROOM.getByName("a").add()) }`;
+    const upload = async (migrations: object) =>
+      api().scripts.update("rooms", {
+        ...NS,
+        metadata: {
+          main_module: "worker.mjs",
+          bindings: [{ type: "durable_object_namespace", name: "ROOM", class_name: "Room" }],
+          migrations,
+        },
+        files: [await module(code)],
+      });
+    await upload({ new_tag: "v1", new_sqlite_classes: ["Room"] });
+    expect([await ask("rooms"), await ask("rooms")]).toEqual([1, 2]);
+    await upload({ new_tag: "v2", steps: [] });
+    expect(await ask("rooms")).toBe(3);
+    expect(await apiError(upload({ new_tag: "v3", deleted_classes: ["Room"] }))).toEqual([501, 10_000]);
+  });
+
   it("scripts and namespaces are deleted", async () => {
     await api().scripts.delete("bob", NS);
     expect(await ask("bob")).toBe("Worker not found.");

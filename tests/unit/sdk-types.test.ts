@@ -65,7 +65,7 @@ describe("the types of gateway", () => {
   type Gateway = Implementation<typeof gatewayDefinition>;
 
   it("have the methods, parameters and results of its definition", () => {
-    expectTypeOf<keyof GatewayService>().toEqualTypeOf<keyof Gateway | "function">();
+    expectTypeOf<keyof GatewayService>().toEqualTypeOf<keyof Gateway | "function" | "object">();
     expectTypeOf<{ [K in keyof Gateway]: AllArguments<GatewayService[K]> }>().toEqualTypeOf<{
       [K in keyof Gateway]: AllArguments<Gateway[K]>;
     }>();

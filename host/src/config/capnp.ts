@@ -58,6 +58,9 @@ export function disk(path: string): string {
   return `(name = "storage", disk = (path = ${text(path)}, writable = true))`;
 }
 
+/** The same, in a folder that the command line names. */
+export const DISK_BY_COMMAND = '(name = "storage", disk = (writable = true))';
+
 /** A way out, to these addresses alone: `public` is what everybody can reach. It looks at each address that it connects to. */
 export function network(name: string, allow: readonly string[]): string {
   return `(name = "${name}", network = (allow = [${allow.map(text).join(", ")}], tlsOptions = (trustBrowserCas = true)))`;

@@ -14,6 +14,7 @@ const DURABLE_OBJECTS = [
   { binding: "TRAFFIC", className: "Traffic", uniqueKey: "do-traffic" },
   { binding: "TIMETABLE", className: "Timetable", uniqueKey: "do-timetable" },
   { binding: "QUEUES", className: "Queues", uniqueKey: "do-queues" },
+  { binding: "FUNCTION_OBJECTS", className: "FunctionObject", uniqueKey: "do-function-objects" },
   { binding: "PACKAGES", className: "Packages", uniqueKey: "do-packages" },
 ];
 

@@ -1,6 +1,6 @@
 /** The configuration of each kind of process. */
 import { BUNDLE_FILES } from "../bundle.ts";
-import { binding, config, disk, embed, httpService, network, rpcService, worker } from "./capnp.ts";
+import { binding, config, disk, DISK_BY_COMMAND, embed, httpService, network, rpcService, worker } from "./capnp.ts";
 
 export interface Place {
   /** Where the configuration will be written: paths in it are relative to it. */
@@ -15,6 +15,7 @@ export interface FrontOptions extends Place {
   readonly supervisorSocket: string;
   readonly executorSockets: readonly string[];
   readonly compilerSockets: readonly string[];
+  readonly homeSockets: readonly string[];
   readonly storeSockets: readonly string[];
 }
 
@@ -41,10 +42,21 @@ const LOADER = binding("LOADER", "workerLoader = ()");
 
 /** The trusted process: HTTP, do, its services and what they store. It makes no isolates, and only EGRESS leads out. Secrets come from its environment. */
 export function frontConfig(options: FrontOptions): string {
-  const { configDir, bundleDir, storageDir, egressToLoopback, supervisorSocket, executorSockets, compilerSockets, storeSockets } = options;
+  const {
+    configDir,
+    bundleDir,
+    storageDir,
+    egressToLoopback,
+    supervisorSocket,
+    executorSockets,
+    compilerSockets,
+    homeSockets,
+    storeSockets,
+  } = options;
   const processes = [
     ...executorSockets.map((socket, i) => ({ name: `EXECUTOR_${i}`, socket })),
     ...compilerSockets.map((socket, i) => ({ name: `COMPILER_${i}`, socket })),
+    ...homeSockets.map((socket, i) => ({ name: `HOME_${i}`, socket })),
     ...storeSockets.map((socket, i) => ({ name: `STORE_${i}`, socket })),
   ];
   return config({
@@ -104,6 +116,22 @@ export function compilerConfig({ configDir, bundleDir }: Place): string {
     embed("data", configDir, bundleDir, BUNDLE_FILES.compilerBytes),
   ];
   return config({ main: worker({ modules, bindings: [LOADER], durableObjects: [] }), services: [], isRpc: true, v8Flags: [] });
+}
+
+const HOME_OBJECTS = [{ binding: "FUNCTION_OBJECTS", className: "FunctionObject", uniqueKey: "do-function-objects" }];
+
+/** An untrusted process with the objects of one function: the Worker Loader, and one folder, which its command line names. */
+export function homeConfig({ configDir, bundleDir }: Place, { maxMemoryMb }: Pick<ExecutorOptions, "maxMemoryMb">): string {
+  return config({
+    main: worker({
+      modules: [embed("esModule", configDir, bundleDir, BUNDLE_FILES.home)],
+      bindings: [LOADER, ...HOME_OBJECTS.map((object) => binding(object.binding, `durableObjectNamespace = "${object.className}"`))],
+      durableObjects: HOME_OBJECTS,
+    }),
+    services: [DISK_BY_COMMAND],
+    isRpc: true,
+    v8Flags: [`--max-old-space-size=${2 * maxMemoryMb}`],
+  });
 }
 
 /** The databases of a shard's tenants. */

@@ -32,6 +32,8 @@ export interface Verdict {
   readonly memoryMb: number;
   /** All that the run logged, when its process did not go on. */
   readonly logs: readonly GuestLog[];
+  /** Of a call of an object: whether its process ever had it. */
+  readonly hasBegun?: boolean;
 }
 
 export interface GuestLog {
@@ -49,11 +51,11 @@ export interface LiveUsage {
 
 /** Why nothing was leased. */
 export class Refusal extends Error {
-  readonly code: "RATE_LIMITED" | "UNAVAILABLE";
+  readonly code: "RATE_LIMITED" | "UNAVAILABLE" | "LIMIT_EXCEEDED";
   readonly reason: string;
   readonly retryAfterMs: number;
 
-  constructor(code: "RATE_LIMITED" | "UNAVAILABLE", reason: string, message: string, retryAfterMs: number) {
+  constructor(code: Refusal["code"], reason: string, message: string, retryAfterMs: number) {
     super(message);
     this.code = code;
     this.reason = reason;

@@ -14,6 +14,10 @@ export interface Room {
   /** The one folder that it may write: its socket is there. */
   readonly writable: string;
   readonly maxMemoryMb: number;
+  /** Another folder that it may write, where it runs as us: who runs as another is handed it open. */
+  readonly storage?: string | undefined;
+  /** Files that it may have open; without it as many as what keeps nothing needs. */
+  readonly openFiles?: number | undefined;
 }
 
 /**
@@ -74,10 +78,10 @@ function works({ untrusted }: Confinement, dir: string): boolean {
 const RESERVED_MB = 700;
 
 /** Memory and files, by the kernel: an ArrayBuffer that does not fit is a RangeError, before anybody has to look. */
-function limited({ maxMemoryMb }: Room, command: readonly string[]): readonly string[] {
+function limited({ maxMemoryMb, openFiles = 256 }: Room, command: readonly string[]): readonly string[] {
   if (!existsSync(PRLIMIT)) return command;
   const dataBytes = (RESERVED_MB + 2 * maxMemoryMb) * 1024 * 1024;
-  return [PRLIMIT, `--data=${dataBytes}`, "--core=0", "--nofile=256", "--", ...command];
+  return [PRLIMIT, `--data=${dataBytes}`, "--core=0", `--nofile=${openFiles}`, "--", ...command];
 }
 
 /** Another user, who can never gain rights again. The signal of our death is set last: changing the user clears it. */
@@ -117,6 +121,7 @@ function bubble(room: Room, program: string, args: readonly string[]): readonly 
     "--bind",
     room.writable,
     room.writable,
+    ...(room.storage === undefined ? [] : ["--bind", room.storage, room.storage]),
   ];
   const rest = ["--proc", "/proc", "--dev", "/dev", "--chdir", "/"];
   return [BWRAP, ...alone, ...user, ...readable, ...own, ...rest, "--", ...limited(room, ["/workerd", ...args])];

@@ -31,12 +31,23 @@ export interface StartOptions {
   /** Where it listens: a path in a folder that only those who may call it can open. */
   readonly socketPath: string;
   readonly env: NodeJS.ProcessEnv;
+  /** A folder that it keeps things in, for a configuration that names none. */
+  readonly storage?: Storage | undefined;
   /** A whole command line from one that runs workerd: see confine.ts. */
   readonly confine: (command: readonly string[]) => readonly string[];
   /** Gets each line of its output. */
   readonly onLine: (line: string) => void;
   readonly onError: (text: string) => void;
 }
+
+/** `path` as the process has it. With a descriptor it is handed the open folder, as one that it could not open by itself. */
+export interface Storage {
+  readonly path: string;
+  readonly descriptor?: number | undefined;
+}
+
+/** The descriptor under which a process has the folder that it was handed. */
+export const STORAGE_DESCRIPTOR = 4;
 
 /** The binary of the `workerd` package, the same that the tests run on. */
 export function workerdBinary(): string {
@@ -49,11 +60,13 @@ const MAX_SAID_CHARACTERS = 8_192;
 
 /** @throws Error with what workerd said, when it ends before it listens */
 export async function startWorkerd(options: StartOptions): Promise<WorkerdProcess> {
-  const { configPath, socketPath, env, confine, onLine, onError } = options;
-  const serve = ["serve", "--experimental", "--control-fd=3", configPath, "config", `--socket-addr=main=unix:${socketPath}`];
+  const { configPath, socketPath, env, storage, confine, onLine, onError } = options;
+  const keep = storage ? [`--directory-path=storage=${storage.path}`] : [];
+  const serve = ["serve", "--experimental", "--control-fd=3", ...keep, configPath, "config", `--socket-addr=main=unix:${socketPath}`];
   const [command = "", ...args] = confine([workerdBinary(), ...serve]);
   // Detached: Ctrl-C in a terminal goes to its whole group, and how workerd ends is for us to say.
-  const child = spawn(command, args, { env, stdio: ["ignore", "pipe", "pipe", "pipe"], detached: true });
+  const handed = storage?.descriptor === undefined ? [] : [storage.descriptor];
+  const child = spawn(command, args, { env, stdio: ["ignore", "pipe", "pipe", "pipe", ...handed], detached: true });
   let said = "";
   child.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
     said = (said + chunk).slice(-MAX_SAID_CHARACTERS);

@@ -6,6 +6,7 @@ import { addDb } from "./commands/db/db.ts";
 import { addDeploy } from "./commands/gateway/deploy.ts";
 import { addFunctions } from "./commands/gateway/functions.ts";
 import { addNamespaces } from "./commands/gateway/namespaces.ts";
+import { addObjects } from "./commands/gateway/objects.ts";
 import { addPackagesCommand } from "./commands/gateway/packages.ts";
 import { addSecrets } from "./commands/gateway/secrets.ts";
 import { addTail } from "./commands/gateway/tail.ts";
@@ -44,7 +45,17 @@ export function createProgram(done: (code: ExitCode) => void): Command {
   const act = actor(done);
   for (const add of [addRun, addEval, addPs, addKill, addLogs, addWhoami, addLogin, addKeys, addAuth, addDb, addQueue, addSchedule])
     add(program, act);
-  for (const add of [addDeploy, addFunctions, addRollback, addTail, addSecrets, addVariables, addNamespaces, addPackagesCommand])
+  for (const add of [
+    addDeploy,
+    addFunctions,
+    addObjects,
+    addRollback,
+    addTail,
+    addSecrets,
+    addVariables,
+    addNamespaces,
+    addPackagesCommand,
+  ])
     add(program, act);
   for (const add of [addRoutes, addEgress]) add(program, act);
   return program;

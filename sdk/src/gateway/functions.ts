@@ -33,7 +33,9 @@ export type Binding =
   | { type: "plain_text"; name: string; text: string }
   | { type: "json"; name: string; json: unknown }
   | { type: "secret_text"; name: string; text: string }
-  | { type: "dispatch_namespace"; name: string; namespace: string; outbound?: OutboundBinding | undefined };
+  | { type: "dispatch_namespace"; name: string; namespace: string; outbound?: OutboundBinding | undefined }
+  /** Objects of a class of this function, or of another one of the tenant. */
+  | { type: "durable_object_namespace"; name: string; class_name: string; script_name?: string | undefined };
 
 /** The function whose fetch() answers the requests of what a dispatcher calls, and the names in its `env` that the dispatcher gives. */
 export interface OutboundBinding {
@@ -116,6 +118,20 @@ export interface CallOptions {
   timeoutMs?: number | undefined;
 }
 
+export interface ObjectOptions {
+  /** Which class; not needed when there is only one. */
+  entrypoint?: string | undefined;
+  /** Less time than the function has by itself. */
+  timeoutMs?: number | undefined;
+}
+
+/** One object of a class of a function. */
+export interface FunctionObject {
+  name: string;
+  entrypoint: string;
+  createdAt: string;
+}
+
 interface OfFunction {
   function?: string | undefined;
 }
@@ -151,6 +167,14 @@ export interface GatewayFunctions {
   rollback(name: string, options?: { to?: string | undefined; message?: string | undefined }): Promise<FunctionDeployment>;
   invoke(name: string, input: unknown, options?: CallOptions): Promise<unknown>;
   call(name: string, method: string, args?: unknown[], options?: CallOptions): Promise<unknown>;
+  /** An object is made by being called, and keeps what it stores. `fetch` takes `{ url, method, headers, body }`. */
+  callObject(name: string, object: string, method: string, args?: unknown[], options?: ObjectOptions): Promise<unknown>;
+  listObjects(
+    name: string,
+    options?: { entrypoint?: string | undefined; limit?: number | undefined; cursor?: string | undefined },
+  ): Promise<{ items: FunctionObject[]; cursor?: string | undefined }>;
+  /** With all that it has stored. */
+  deleteObject(name: string, object: string, options: { entrypoint: string }): Promise<{ deleted: boolean }>;
   /** Of one function, for egress rules alone, or else of all of the tenant's. It is never shown. */
   setSecret(key: string, value: string, options?: OfSecret): Promise<{ key: string; updatedAt: string }>;
   /** Several in one step; null deletes one. Answers all that there are then. */
@@ -172,5 +196,5 @@ export interface GatewayFunctions {
   ): Promise<{ events: Record<string, unknown>[]; next: number }>;
 }
 
-/** A function as an object: every name is a method of its entrypoint. */
+/** A function, or an object of one, as an object: every name is a method of its entrypoint. */
 export type FunctionHandle = Readonly<Record<string, (...args: unknown[]) => Promise<unknown>>>;

@@ -6,6 +6,8 @@ import { Control } from "../../../workers/do/src/executor/execute.ts";
 import { RunStop } from "../../../workers/do/src/executor/isolate-runner.ts";
 import { RunHost } from "../../../workers/do/src/executor/run.ts";
 import { supportFor, workerCode } from "../../../workers/do/src/executor/isolate.ts";
+import { FunctionRunHost } from "../../../workers/do/src/functions/host.ts";
+import { FunctionObject } from "../../../workers/do/src/objects/function-object.ts";
 import { policy } from "../../../workers/do/src/policy.ts";
 import { ROOT } from "../../../workers/do/src/principal.ts";
 import { ExecutionsCapability, Session } from "../../../workers/do/src/session.ts";
@@ -30,6 +32,8 @@ describe("what can be reached is a list", () => {
   it.each([
     ["what code gets as env.DO", GuestSurface, [...SERVICES, "execute", "whoami"]],
     ["what the harness gets", RunHost, ["DO", "log", "request"]],
+    ["what the harness of a function gets", FunctionRunHost, ["DO", "dispatch", "log", "object", "request", "respond"]],
+    ["what stands before an object", FunctionObject, ["call", "forget"]],
     ["what it hears its end by", RunStop, ["stopped"]],
     ["a session", Session, [...SERVICES, "authenticate", "execute", "executions", "whoami"]],
     ["the executions of a tenant", ExecutionsCapability, ["cancel", "get", "list"]],

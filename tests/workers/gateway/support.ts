@@ -5,18 +5,25 @@ import { bindingFor, newTenant } from "../support.ts";
 type Method = (...args: unknown[]) => Promise<unknown>;
 /** Over RPC: every name of the handle is a method. */
 type Handle = Readonly<Record<string, Method>>;
-export type Gateway = ServiceStub<typeof gatewayDefinition> & { function(name: string, options?: object): Handle };
+export type Gateway = ServiceStub<typeof gatewayDefinition> & {
+  function(name: string, options?: object): Handle;
+  object(name: string, object: string, options?: object): Handle;
+};
 
 /** The harness of the tests gives a property of a binding as a promise; here it is what it will be. */
 function gatewayOf(binding: object): Gateway {
   const service = async () => (await (binding as { gateway: unknown }).gateway) as Record<string, Method>;
-  const handle = (...named: unknown[]) =>
-    methods(async (method, args) => {
-      const made = (await (await service())["function"]?.(...named)) as Handle | undefined;
-      return made?.[method]?.(...args);
-    });
+  const handles =
+    (kind: string) =>
+    (...named: unknown[]) =>
+      methods(async (method, args) => {
+        const made = (await (await service())[kind]?.(...named)) as Handle | undefined;
+        return made?.[method]?.(...args);
+      });
   const direct = methods(async (method, args) => (await service())[method]?.(...args));
-  return new Proxy(direct, { get: (target, name) => (name === "function" ? handle : target[String(name)]) }) as unknown as Gateway;
+  return new Proxy(direct, {
+    get: (target, name) => (name === "function" || name === "object" ? handles(name) : target[String(name)]),
+  }) as unknown as Gateway;
 }
 
 function methods(call: (method: string, args: unknown[]) => Promise<unknown>): Handle {

@@ -17,6 +17,9 @@ export const FUNCTION_LIMITS = {
   outboundParams: 32,
   outboundBytes: 65_536,
   tags: 8,
+  /** Of one function, of all of its classes together. */
+  objects: 10_000,
+  objectNameCharacters: 256,
   /** Of one function, and of a tenant. */
   secrets: 100,
   secretBytes: 16_384,

@@ -28,6 +28,7 @@ declare namespace Cloudflare {
     QUEUES: DurableObjectNamespace<import("../../core-services/queue/queues.ts").Queues>;
     EXECUTIONS: DurableObjectNamespace<import("./executions/executions.ts").Executions>;
     FUNCTIONS: DurableObjectNamespace<import("../../core-services/gateway/functions/functions.ts").Functions>;
+    FUNCTION_OBJECTS: DurableObjectNamespace<import("./objects/function-object.ts").FunctionObject>;
     PACKAGES: DurableObjectNamespace<import("../../core-services/gateway/packages/packages.ts").Packages>;
     RESPONSE_CACHE: DurableObjectNamespace<import("../../core-services/gateway/cache/response-cache.ts").ResponseCache>;
     ROUTED_TENANTS: DurableObjectNamespace<import("../../core-services/gateway/routes/routed-tenants.ts").RoutedTenants>;

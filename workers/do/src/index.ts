@@ -8,6 +8,7 @@ export { Timetable } from "../../core-services/schedule/timetable.ts";
 export { Background } from "./background.ts";
 export { Functions } from "../../core-services/gateway/functions/functions.ts";
 export { Packages } from "../../core-services/gateway/packages/packages.ts";
+export { FunctionObject } from "./objects/function-object.ts";
 export { Dispatcher } from "./functions/entrypoint.ts";
 export { ResponseCache } from "../../core-services/gateway/cache/response-cache.ts";
 export { RoutedTenants } from "../../core-services/gateway/routes/routed-tenants.ts";

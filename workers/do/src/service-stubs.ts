@@ -57,12 +57,19 @@ function capabilityClass(definition: ServiceDefinition): new (call: Invoke) => R
         return new FunctionHandle(call);
       },
     });
+    Object.defineProperty(Capability.prototype, "object", {
+      value(this: RpcTarget, name: unknown, object: unknown, options?: unknown) {
+        const call = (method: string, args: unknown[]) =>
+          (this as unknown as { callObject(...args: unknown[]): Promise<unknown> }).callObject(name, object, method, args, options);
+        return new FunctionHandle(call);
+      },
+    });
   }
   return Capability;
 }
 
 /**
- * A function as an object: every name is a method of it, until the function says that it has none. Names come from the
+ * A function, or an object of one: every name is a method of it, until it says that it has none. Names come from the
  * prototype, where RPC looks for them; those of the language are not asked for.
  */
 class FunctionHandle extends RpcTarget {

@@ -61,7 +61,16 @@ export interface Settings {
 export type Binding =
   | { readonly type: "plain_text"; readonly name: string; readonly text: string }
   | { readonly type: "json"; readonly name: string; readonly json: unknown }
-  | DispatchBinding;
+  | DispatchBinding
+  | ObjectsBinding;
+
+/** Objects of a class of this function, or of another one of the tenant. */
+export interface ObjectsBinding {
+  readonly type: "durable_object_namespace";
+  readonly name: string;
+  readonly class_name: string;
+  readonly script_name?: string | undefined;
+}
 
 export interface DispatchBinding {
   readonly type: "dispatch_namespace";
@@ -74,6 +83,18 @@ export interface DispatchBinding {
 export interface OutboundBinding {
   readonly worker: { readonly service: string; readonly entrypoint?: string | undefined };
   readonly params?: readonly { readonly name: string }[] | undefined;
+}
+
+/** Which object: of a class of the function, by the name that its callers give it. */
+export interface ObjectName {
+  readonly entrypoint: string;
+  readonly name: string;
+}
+
+/** What a function's objects leave behind when it is deleted, or one of them is. */
+export interface Leaving {
+  readonly home: string;
+  readonly objects: readonly ObjectName[];
 }
 
 /** What a call needs to know of the function, as it is at this moment. */
@@ -109,6 +130,23 @@ export type ValueCall =
   | { readonly kind: "invoke"; readonly entrypoint: string; readonly input: unknown }
   | { readonly kind: "method"; readonly entrypoint: string; readonly method: string; readonly args: readonly unknown[] };
 
+/** An object that was found: what it runs now, which class it is of, and where what it stores is. */
+export interface LiveObject {
+  readonly live: Live;
+  readonly entrypoint: string;
+  readonly home: string;
+}
+
+/** What an object is asked for; `fetch` with a request as data, and its answer as data. */
+export interface ObjectCall {
+  readonly object: string;
+  readonly method: string;
+  readonly args: readonly unknown[];
+  /** Which class; not needed when there is only one. */
+  readonly entrypoint: string | undefined;
+  readonly timeoutMs: number | undefined;
+}
+
 /** What runs functions for whoever asks. Held with the authority: it knows what asks, and within which execution. */
 export interface FunctionEngine {
   bundle(request: BundleRequest): Promise<Bundled>;
@@ -116,4 +154,10 @@ export interface FunctionEngine {
   describe(code: string, map: string, settings: Settings): Promise<EntrypointInfo[]>;
   /** @throws DoError NOT_FOUND; UPSTREAM, TIMEOUT, CANCELLED, UNAVAILABLE for how it ended */
   call(name: string, call: ValueCall, options: CallChoice): Promise<unknown>;
+  /** The same for an object of a function, which is made by being called. */
+  callObject(name: string, call: ObjectCall): Promise<unknown>;
+  /** Deletes what an object has stored. */
+  forgetObject(home: string, object: ObjectName): Promise<void>;
+  /** Deletes what all objects of a function that is gone have stored. */
+  forgetHome(leaving: Leaving): Promise<void>;
 }

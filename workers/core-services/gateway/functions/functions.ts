@@ -6,10 +6,11 @@ import type { NamedSecrets } from "../egress/added-headers.ts";
 import { FUNCTION_LIMITS } from "../limits.ts";
 import { choose, type Range, type Share } from "./choose.ts";
 import { Deployments } from "./deployments.ts";
-import type { Choice, EntrypointInfo, Live, Settings } from "./engine.ts";
+import type { Choice, EntrypointInfo, Leaving, Live, LiveObject, ObjectCall, ObjectName, Settings } from "./engine.ts";
 import { FunctionRows, noFunction, type FunctionChanges, type FunctionInfo } from "./function-rows.ts";
 import { namespaceOf, Namespaces, type NamespaceInfo } from "./namespaces.ts";
-import type { PageOf } from "./page.ts";
+import { noClass, noMethod, Objects, toObjectName, type ObjectInfo } from "./objects.ts";
+import { pageOf, type PageOf } from "./page.ts";
 import { FOR_EGRESS, Secrets, type SecretInfo, type SecretKind } from "./secrets.ts";
 import { CREATE_TABLES, type Deployment, type NewVersion } from "./tables.ts";
 import { Tails, type TailEvent } from "./tails.ts";
@@ -28,6 +29,7 @@ export class Functions extends DurableObject {
   readonly #namespaces: Namespaces;
   readonly #secrets: Secrets;
   readonly #variables: Secrets;
+  readonly #objects: Objects;
   readonly #tails = new Tails();
   /** What calls ask for, until something changes. */
   readonly #live = new Map<string, Promise<Live>>();
@@ -44,6 +46,7 @@ export class Functions extends DurableObject {
     this.#versions = new Versions(this.#sql);
     this.#deployments = new Deployments(this.#sql);
     this.#namespaces = new Namespaces(this.#sql);
+    this.#objects = new Objects(this.#sql);
     const vault = () => vaultOf(env.DO_SECRETS_KEY, name);
     this.#secrets = new Secrets("secrets", this.#sql, vault, name);
     this.#variables = new Secrets("variables", this.#sql, vault, name);
@@ -76,6 +79,49 @@ export class Functions extends DurableObject {
     const made = { shares: deployment.shares, ranges: this.#deployments.ranges(name, deployment) };
     this.#current.set(name, made);
     return made;
+  }
+
+  /** What a call of an object needs. It keeps its version for as long as a deployment stands. @throws DoError NOT_FOUND, LIMIT_EXCEEDED */
+  async resolveObject(
+    name: string,
+    { object, method, entrypoint }: Pick<ObjectCall, "object" | "method" | "entrypoint">,
+    nowMs: number,
+  ): Promise<LiveObject> {
+    const live = await this.resolve(name, { key: object }, 0);
+    const classes = live.entrypoints.filter(({ kind }) => kind === "durable");
+    const found = entrypoint === undefined && classes.length === 1 ? classes[0] : classes.find((one) => one.name === entrypoint);
+    if (!found)
+      throw noClass(
+        name,
+        entrypoint,
+        classes.map((one) => one.name),
+      );
+    if (!found.methods.includes(method)) throw noMethod(name, method, found);
+    return { live, entrypoint: found.name, home: this.#objects.open(name, { entrypoint: found.name, name: object }, nowMs) };
+  }
+  listObjects(name: string, entrypoint: string | undefined, limit: number, cursor: string | undefined): PageOf<ObjectInfo> {
+    this.#rows.get(name);
+    const objects = this.#objects.list(name, entrypoint, limit + 1, cursor === undefined ? undefined : toObjectName(cursor));
+    return pageOf(
+      objects,
+      limit,
+      (object) => object,
+      (object) => JSON.stringify([object.entrypoint, object.name]),
+    );
+  }
+  /** Its home; undefined when there is no such object. @throws DoError NOT_FOUND */
+  findObject(name: string, object: ObjectName): string | undefined {
+    this.#rows.get(name);
+    return this.#objects.find(name, object);
+  }
+  objectGone(home: string, object: ObjectName): void {
+    this.#objects.gone(home, object);
+  }
+  leavingHomes(): Leaving[] {
+    return this.#objects.leaving();
+  }
+  homeLeft(home: string): void {
+    this.#objects.left(home);
   }
 
   async #makeLive(name: string, version: string): Promise<Live> {
@@ -291,6 +337,7 @@ export class Functions extends DurableObject {
   }
 
   #delete(name: string): boolean {
+    this.#objects.leave(name);
     this.#versions.delete(name);
     this.#deployments.delete(name);
     for (const kept of [this.#secrets, this.#variables]) kept.deleteAll(name);

@@ -9,7 +9,7 @@ import { onceKey } from "../../shared/once.ts";
 import { FUNCTION_LIMITS } from "../limits.ts";
 import type { functionMethods, SentBinding, Upload } from "../schema/functions.ts";
 import type { OfSecret } from "../schema/secrets.ts";
-import type { Binding, Bundled, FunctionEngine, Settings } from "./engine.ts";
+import type { Binding, Bundled, EntrypointInfo, FunctionEngine, Settings } from "./engine.ts";
 import type { Packages } from "../packages/packages.ts";
 import { importedNames } from "../packages/imported.ts";
 import type { Functions } from "./functions.ts";
@@ -44,8 +44,8 @@ export function functionService(deps: FunctionsDeps): Defined {
     listFunctions: ({ namespace, tag, limit = DEFAULT_PAGE, cursor } = {}) => store.list(namespace, tag, limit, cursor),
     getFunction: (name) => store.get(name),
     updateFunction: (name, { tags, public: isPublic }) => store.update(name, { tags, isPublic }, now()),
-    deleteFunction: (name) => store.delete(name),
-    deleteFunctions: ({ tag, namespace }) => store.deleteTagged(tag, namespace),
+    deleteFunction: (name) => andWhatItStored(deps, store.delete(name)),
+    deleteFunctions: ({ tag, namespace }) => andWhatItStored(deps, store.deleteTagged(tag, namespace)),
     listVersions: (name, { limit = DEFAULT_PAGE, cursor } = {}) => store.listVersions(name, limit, cursor),
     getVersion: (name, version) => store.getVersion(name, version),
     setDeployment: (name, shares, { message } = {}) => store.setDeployment(name, shares, caller.id, message, now()),
@@ -55,6 +55,16 @@ export function functionService(deps: FunctionsDeps): Defined {
       engine.call(name, { kind: "invoke", entrypoint, input }, { version, key: stickyKey, timeoutMs }),
     call: (name, method, args = [], { entrypoint = "default", version, stickyKey, timeoutMs } = {}) =>
       engine.call(name, { kind: "method", entrypoint, method, args }, { version, key: stickyKey, timeoutMs }),
+    callObject: (name, object, method, args = [], { entrypoint, timeoutMs } = {}) =>
+      engine.callObject(name, { object, method, args, entrypoint, timeoutMs }),
+    listObjects: (name, { entrypoint, limit = DEFAULT_PAGE, cursor } = {}) => store.listObjects(name, entrypoint, limit, cursor),
+    deleteObject: async (name, object, { entrypoint }) => {
+      const home = await store.findObject(name, { entrypoint, name: object });
+      if (home === undefined) return { deleted: false };
+      await engine.forgetObject(home, { entrypoint, name: object });
+      await store.objectGone(home, { entrypoint, name: object });
+      return { deleted: true };
+    },
     setSecret: (key, value, of) => store.setSecret("secrets", ownerOf(of), key, value, now()),
     setSecrets: async (changes, of) => ({ items: await store.setSecrets(ownerOf(of), changes, now()) }),
     listSecrets: async (of) => ({ items: await store.listSecrets("secrets", ownerOf(of)) }),
@@ -64,7 +74,7 @@ export function functionService(deps: FunctionsDeps): Defined {
     deleteVariable: (key, { function: name = "" } = {}) => store.deleteSecret("variables", name, key),
     createNamespace: (name) => store.createNamespace(name, now()),
     listNamespaces: async () => ({ items: await store.listNamespaces() }),
-    deleteNamespace: (name) => store.deleteNamespace(name),
+    deleteNamespace: (name) => andWhatItStored(deps, store.deleteNamespace(name)),
     tail: async (name, { since = 0, waitMs = 0 } = {}) => {
       const { events, next } = await store.tail(name, since, waitMs);
       return { events: events.map((event) => ({ ...event })), next };
@@ -77,6 +87,16 @@ function ownerOf({ function: name, egress }: OfSecret = {}): string {
   return egress ? FOR_EGRESS : (name ?? "");
 }
 
+/** What functions that are gone have stored in their objects; what could not be deleted is, with the next one. */
+async function andWhatItStored<T>({ store, engine }: FunctionsDeps, deleting: Promise<T>): Promise<T> {
+  const deleted = await deleting;
+  for (const leaving of await store.leavingHomes()) {
+    await engine.forgetHome(leaving);
+    await store.homeLeft(leaving.home);
+  }
+  return deleted;
+}
+
 async function deploy({ store, packages, engine, caller, now }: FunctionsDeps, name: string, upload: Upload) {
   const sent = filesOf(upload);
   const settings = settingsOf(upload, caller);
@@ -87,7 +107,7 @@ async function deploy({ store, packages, engine, caller, now }: FunctionsDeps, n
   const source = JSON.stringify(sent);
   const id = `ver_${sha256(source, code, JSON.stringify(settings)).slice(0, 32)}`;
   const isKept = await store.hasVersion(name, id);
-  const entrypoints = isKept ? [] : checkEntrypoints(await engine.describe(code, map, settings));
+  const entrypoints = isKept ? [] : checkEntrypoints(await engine.describe(code, map, settings), settings);
   const { annotations = {} } = upload;
   const version = {
     id,
@@ -109,10 +129,7 @@ async function deploy({ store, packages, engine, caller, now }: FunctionsDeps, n
 
 /** What the version holds. Nobody hands on what they do not have. */
 function settingsOf({ bindings = [], limits = {}, egress, permissions }: Upload, caller: FunctionsDeps["caller"]): Settings {
-  const dispatched = bindings.flatMap((binding) =>
-    binding.type === "dispatch_namespace" ? [`${binding.namespace}/*`, ...(binding.outbound ? [binding.outbound.worker.service] : [])] : [],
-  );
-  const [missing] = beyond(caller.scopes, [...(permissions ?? []), ...dispatched.map((target) => `gateway:write:invoke/${target}`)]);
+  const [missing] = beyond(caller.scopes, [...(permissions ?? []), ...bindings.flatMap(scopesOf)]);
   if (missing !== undefined) {
     throw new DoError("PERMISSION_DENIED", `Cannot deploy with ${missing}: who deploys does not have it`, {
       reason: "MISSING_SCOPE",
@@ -143,6 +160,20 @@ async function checkOutbound(store: FunctionsDeps["store"], name: string, { bind
 
 function noOutbound(binding: string, why: string): DoError {
   return new DoError("UNPROCESSABLE", `Cannot deploy: the outbound Worker of ${binding}: ${why}`, { reason: "NO_OUTBOUND" });
+}
+
+/** What code that holds the binding can do, and who deploys it must be able to. */
+function scopesOf(binding: SentBinding): string[] {
+  switch (binding.type) {
+    case "dispatch_namespace":
+      return [`${binding.namespace}/*`, ...(binding.outbound ? [binding.outbound.worker.service] : [])].map(
+        (name) => `gateway:write:invoke/${name}`,
+      );
+    case "durable_object_namespace":
+      return binding.script_name === undefined ? [] : [`gateway:write:invoke/${binding.script_name}`];
+    default:
+      return [];
+  }
 }
 
 function secretsOf({ bindings = [], secrets = {} }: Upload): Record<string, string> {
@@ -183,13 +214,19 @@ function checkBundle(bundled: Bundled, { mainModule, others = [] }: Files): Extr
   );
 }
 
-function checkEntrypoints(entrypoints: Awaited<ReturnType<FunctionEngine["describe"]>>): typeof entrypoints {
-  if (entrypoints.some(({ kind }) => kind === "durable")) {
-    throw new DoError("UNSUPPORTED", "Cannot deploy: a class that extends DurableObject cannot be deployed", { reason: "DURABLE_OBJECT" });
+function checkEntrypoints(entrypoints: readonly EntrypointInfo[], { bindings }: Settings): readonly EntrypointInfo[] {
+  const classes = entrypoints.filter(({ kind }) => kind === "durable").map(({ name }) => name);
+  for (const binding of bindings) {
+    if (binding.type !== "durable_object_namespace" || binding.script_name !== undefined || classes.includes(binding.class_name)) continue;
+    const known = classes.join(", ") || "none";
+    throw doesNotLoad(
+      `${binding.name} binds the class "${binding.class_name}", and it exports ${known} that extends DurableObject`,
+      "NO_ENTRYPOINT",
+    );
   }
   if (entrypoints.length > 0) return entrypoints;
   throw doesNotLoad(
-    "it exports nothing that can be called: `export default` a function, an object with fetch(), or a WorkerEntrypoint",
+    "it exports nothing that can be called: `export default` a function, an object with fetch(), or a class that extends WorkerEntrypoint or DurableObject",
     "NO_ENTRYPOINT",
   );
 }

@@ -23,6 +23,11 @@ export const CREATE_TABLES = `
   CREATE TABLE IF NOT EXISTS variables (
     function TEXT NOT NULL, key TEXT NOT NULL, sealed BLOB NOT NULL, updated_ms INTEGER NOT NULL, PRIMARY KEY (function, key)
   ) STRICT;
+  CREATE TABLE IF NOT EXISTS homes (function TEXT PRIMARY KEY, id TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS leaving_homes (id TEXT PRIMARY KEY) STRICT;
+  CREATE TABLE IF NOT EXISTS objects (
+    home TEXT NOT NULL, entrypoint TEXT NOT NULL, name TEXT NOT NULL, created_ms INTEGER NOT NULL, PRIMARY KEY (home, entrypoint, name)
+  ) STRICT;
   CREATE TABLE IF NOT EXISTS namespaces (name TEXT PRIMARY KEY, id TEXT NOT NULL, created_ms INTEGER NOT NULL) STRICT;
 `;
 

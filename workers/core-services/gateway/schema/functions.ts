@@ -21,7 +21,7 @@ const Json = z.unknown().refine((value) => {
 }, `must be JSON of at most ${FUNCTION_LIMITS.bindingBytes} characters`);
 
 /** The forms that Workers for Platforms has, as far as there is something here to bind. */
-export const BINDING_TYPES = ["plain_text", "json", "secret_text", "dispatch_namespace"] as const;
+export const BINDING_TYPES = ["plain_text", "json", "secret_text", "dispatch_namespace", "durable_object_namespace"] as const;
 
 /** In the shape of Workers for Platforms. */
 export const OutboundBinding = z.strictObject({
@@ -47,6 +47,12 @@ const SentBinding = z.discriminatedUnion(
       name: BindingName,
       namespace: NamespaceName,
       outbound: OutboundBinding.optional(),
+    }),
+    z.strictObject({
+      type: z.literal("durable_object_namespace"),
+      name: BindingName,
+      class_name: z.string().min(1).max(128),
+      script_name: FunctionName.optional().meta({ description: "The function whose class it is, when it is another one" }),
     }),
   ],
   `must be one of ${BINDING_TYPES.join(", ")}`,
@@ -157,6 +163,13 @@ const CallOptions = z.strictObject({
   timeoutMs: Count.optional().meta({ description: "Less time than the function has by itself" }),
 });
 
+const ObjectName = z
+  .string()
+  .min(1, "must not be empty")
+  .max(FUNCTION_LIMITS.objectNameCharacters, `must be at most ${FUNCTION_LIMITS.objectNameCharacters} characters`)
+  .refine((name) => name.isWellFormed() && !name.includes("\0"), "must be well-formed text without NUL");
+const ClassName = z.string().min(1).max(128).optional().meta({ description: "Which class; not needed when there is only one" });
+
 const page = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), cursor: z.string().optional() });
 const ofFunction = ([name]: readonly unknown[]) => `functions/${String(name)}`;
 const toInvoke = ([name]: readonly unknown[]) => `invoke/${String(name)}`;
@@ -205,7 +218,7 @@ export const functionMethods = {
     resource: ofFunction,
   }),
   deleteFunction: defineMethod({
-    summary: "Deletes a function with its versions and secrets",
+    summary: "Deletes a function with its versions, secrets and objects",
     access: "write",
     params: [["name", FunctionName]],
     result: z.object({ deleted: z.boolean() }),
@@ -288,6 +301,41 @@ export const functionMethods = {
     ],
     result: z.unknown(),
     resource: toInvoke,
+  }),
+  callObject: defineMethod({
+    summary:
+      "Calls a method of an object of a function, which is made by being called and keeps what it stores; also as object(name, object).method(...). fetch takes { url, method, headers, body }",
+    access: "write",
+    params: [
+      ["name", FunctionName],
+      ["object", ObjectName],
+      ["method", z.string().min(1).max(128)],
+      ["args", z.array(z.unknown()).max(64).optional()],
+      ["options", z.strictObject({ entrypoint: ClassName, timeoutMs: Count.optional() }).optional()],
+    ],
+    result: z.unknown(),
+    resource: toInvoke,
+  }),
+  listObjects: defineMethod({
+    summary: "The objects of a function, by class and name",
+    access: "read",
+    params: [
+      ["name", FunctionName],
+      ["options", z.strictObject({ entrypoint: ClassName, limit: Limit, cursor: z.string().max(4_096).optional() }).optional()],
+    ],
+    result: page(z.object({ name: z.string(), entrypoint: z.string(), createdAt: Time })),
+    resource: ofFunction,
+  }),
+  deleteObject: defineMethod({
+    summary: "Deletes an object with all that it has stored",
+    access: "write",
+    params: [
+      ["name", FunctionName],
+      ["object", ObjectName],
+      ["options", z.strictObject({ entrypoint: z.string().min(1).max(128) })],
+    ],
+    result: z.object({ deleted: z.boolean() }),
+    resource: ofFunction,
   }),
   ...secretMethods,
   createNamespace: defineMethod({

@@ -36,17 +36,25 @@ export class Budget {
     return this.#enter({ inFlight: 0 });
   }
 
+  /** The same for who may wait while too many are on: one that those do not wait for, or none would go on. */
+  async enterWhenFree(depth: number): Promise<() => void> {
+    while (this.#inFlight >= MAX_IN_FLIGHT_EXECUTIONS) await this.#change();
+    return this.enter(depth);
+  }
+
   /**
    * Admits one that answers a request of its caller's, which is a call of the caller's and counted as that. It waits for
    * its turn where `enter` refuses; but one of each caller's goes at once, or all could wait for each other.
    */
   async enterInTurn(depth: number, caller: Turns): Promise<() => void> {
     checkDepth(depth);
-    while (this.#inFlight >= MAX_IN_FLIGHT_EXECUTIONS && caller.inFlight > 0) {
-      // oxlint-disable-next-line no-await-in-loop -- until there is room
-      await new Promise<void>((resolve) => void this.#waiting.push(resolve));
-    }
+    while (this.#inFlight >= MAX_IN_FLIGHT_EXECUTIONS && caller.inFlight > 0) await this.#change();
     return this.#enter(caller);
+  }
+
+  /** Settles when one has ended. */
+  #change(): Promise<void> {
+    return new Promise((resolve) => void this.#waiting.push(resolve));
   }
 
   #enter(caller: Turns): () => void {

@@ -25,6 +25,8 @@ export interface Report {
   compileMs: number;
   /** The guest's own estimate in one process; measured by the operating system where executors are processes. */
   cpuMs: number;
+  /** Others ran in its process meanwhile: what the code itself used, nobody measured. */
+  wasShared?: boolean;
   /** Most memory that the run had taken, where the operating system was asked. */
   memoryMb?: number;
 }
@@ -38,6 +40,12 @@ export interface Entry {
   readonly limits: Pick<Job["limits"], "wallMs" | "cpuMs" | "memoryMb">;
   /** Of a saved function: a process that has its isolate is better than another. */
   readonly warmId?: string | undefined;
+  /** Of a call of an object: what its function's objects are kept under, in a form that tells no name. */
+  readonly home?: string | undefined;
+  /** Of that, which object: the same as the program's. */
+  readonly objectKey?: string | undefined;
+  /** What it wants is to delete something there. */
+  readonly isForgetting?: boolean | undefined;
 }
 
 /** One call of a saved function. */
@@ -45,6 +53,8 @@ export interface FunctionProgram {
   /** What the isolate is kept under, made from all that its code may not share with other code; none for one that is used once. */
   readonly warmId: string | undefined;
   readonly job: Omit<FunctionJob, "guard" | "mirrorLogs">;
+  /** The object that is called, by what it is kept under. */
+  readonly objectKey?: string | undefined;
   readonly body: ReadableStream<Uint8Array> | null;
 }
 
@@ -57,6 +67,14 @@ export interface Executor {
   enter(entry: Entry): Promise<Place>;
   /** Makes one module of several files. @throws DoError UNAVAILABLE */
   bundle(entry: Entry, request: BundleRequest): Promise<Bundled>;
+  /** Deletes what objects have stored: those of these keys, or all of a home. @throws DoError UNAVAILABLE */
+  forget(entry: Entry & { readonly home: string }, what: Forgotten): Promise<void>;
+}
+
+/** `keys` are of objects; `isWhole` says that they are all that there are. */
+export interface Forgotten {
+  readonly keys: readonly string[];
+  readonly isWhole: boolean;
 }
 
 /** Room for one run. It is left by running, or by `leave()`. */

@@ -10,20 +10,37 @@ import { functionWorkerCode } from "./isolate.ts";
 import { rejectionEnding, RunStop, type RunnerOptions } from "./isolate-runner.ts";
 import { WarmSet, type Warm } from "./warm.ts";
 
-interface FunctionStub {
+export interface FunctionStub {
   run(job: FunctionJob, host: FunctionHost, runner: GuestStop, body: ReadableStream<Uint8Array> | null): Promise<string>;
-  retire(): Promise<void>;
 }
 
 interface Loaded {
   readonly compiled: Compiled;
-  readonly stub: () => FunctionStub;
+  /** What the loader knows it by. */
+  readonly name: string | null;
+  readonly isolate: () => WorkerStub;
 }
+
+/** How a call gets into an isolate: by its entrypoint, or by an object of one of its classes. */
+export interface Reach {
+  stub(isolate: WorkerStub, name: string | null): FunctionStub;
+  /** Whether its isolate is of no more use after such an end. */
+  spends(report: Report): boolean;
+}
+
+const BY_ENTRYPOINT: Reach = {
+  stub: (isolate) => isolate.getEntrypoint() as unknown as FunctionStub,
+  spends: (report) => !isWhole(report),
+};
 
 export interface FunctionRunnerOptions extends RunnerOptions {
   readonly mostWarm: number;
   /** In a process of many tenants an isolate of each may be warm; in one that is given from one to the other, only of one. */
   readonly oneOwner: boolean;
+}
+
+interface Retired {
+  retire(): Promise<void>;
 }
 
 const MOST_WARM_CHARACTERS = 64 * 1024 * 1024;
@@ -42,11 +59,7 @@ export class FunctionRunner {
       most: options.mostWarm,
       mostCharacters: MOST_WARM_CHARACTERS,
       // It answers with the error that ended it.
-      retire: ({ value }) =>
-        void value
-          .stub()
-          .retire()
-          .catch(() => undefined),
+      retire: ({ value }) => void (value.isolate().getEntrypoint() as unknown as Retired).retire().catch(() => undefined),
     });
   }
 
@@ -66,14 +79,15 @@ export class FunctionRunner {
     host: FunctionHost,
     asked: Promise<string>,
     code: () => Promise<string>,
+    reach: Reach = BY_ENTRYPOINT,
   ): Promise<Report> {
     const { warmId } = program;
-    if (warmId === undefined) return this.#run(this.#load(null, await code(), program), program, host, asked);
+    if (warmId === undefined) return this.#run(this.#load(null, await code(), program), program, host, asked, reach);
     const warm = this.#warm.take(warmId) ?? (await this.#warmUp(warmId, owner, program, code));
     try {
-      const report = await this.#run(warm.value, program, host, asked);
+      const report = await this.#run(warm.value, program, host, asked, reach);
       // Its isolate may have ended with it, or it never began: the next call gets another.
-      if (!isWhole(report)) this.#warm.spend(warm);
+      if (reach.spends(report)) this.#warm.spend(warm);
       return report;
     } finally {
       this.#warm.leave(warm);
@@ -90,18 +104,26 @@ export class FunctionRunner {
     const compiled = this.#options.guard ? guarded(text) : { text, originalOf: (position: Position) => position };
     // get() is lazy, and is asked each time: a stub belongs to the request that got it.
     const make = () => functionWorkerCode(compiled.text, job.limits, this.#options.guard);
-    return { compiled, stub: () => this.#loader.get(name, make).getEntrypoint() as unknown as FunctionStub };
+    return { compiled, name, isolate: () => this.#loader.get(name, make) };
   }
 
-  async #run({ compiled, stub }: Loaded, { job, body }: FunctionProgram, host: FunctionHost, asked: Promise<string>): Promise<Report> {
+  async #run(
+    { compiled, name, isolate }: Loaded,
+    { job, body }: FunctionProgram,
+    host: FunctionHost,
+    asked: Promise<string>,
+    reach: Reach,
+  ): Promise<Report> {
     const { guard, mirrorLogs } = this.#options;
     const over = Promise.withResolvers<string>();
     const stop = new RunStop(Promise.race([asked, over.promise]));
     try {
-      const envelope = await stub().run({ ...job, guard, mirrorLogs }, host, stop, body);
+      const envelope = await reach.stub(isolate(), name).run({ ...job, guard, mirrorLogs }, host, stop, body);
       return { compileMs: 0, hasRun: RunStop.wasAsked(stop), ...parseEnvelope(envelope, compiled) };
     } catch (error) {
-      const ending = rejectionEnding(error instanceof Error ? error.message : String(error), compiled);
+      const said = error instanceof Error ? error.message : String(error);
+      // An object that aborts itself says so in the words of an error within an error.
+      const ending = rejectionEnding(said.replace(/^Error: /, ""), compiled);
       return { compileMs: 0, hasRun: RunStop.wasAsked(stop), ending, cpuMs: ending.kind === "cpu-exceeded" ? ending.spentMs : 0 };
     } finally {
       // What the code left running hears it, and ends.

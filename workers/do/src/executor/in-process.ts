@@ -1,8 +1,10 @@
-import type { Entry, Executor, Place, Report, Stop } from "./executor.ts";
+import type { FunctionObject, ObjectStub } from "../objects/function-object.ts";
+import type { Entry, Executor, Forgotten, FunctionProgram, Place, Report, Stop } from "./executor.ts";
 import { bundler, fullCompiler } from "./full-compiler.ts";
 import { FunctionRunner } from "./function-runner.ts";
 import type { Bundled, BundleRequest } from "./guest/bundle-protocol.ts";
-import { IsolateRunner } from "./isolate-runner.ts";
+import type { FunctionHost } from "./guest/function-protocol.ts";
+import { IsolateRunner, RunStop } from "./isolate-runner.ts";
 
 /** Isolates of functions that one process keeps; 2 to 3 MB each. */
 const MOST_WARM = 128;
@@ -17,7 +19,10 @@ export class InProcessExecutor implements Executor {
   readonly #compileFull: ReturnType<typeof fullCompiler>;
   readonly #bundle: ReturnType<typeof bundler>;
 
-  constructor(loader: WorkerLoader) {
+  readonly #objects: DurableObjectNamespace<FunctionObject>;
+
+  constructor(loader: WorkerLoader, objects: DurableObjectNamespace<FunctionObject>) {
+    this.#objects = objects;
     this.#runner = new IsolateRunner(loader, { guard: true, mirrorLogs: false });
     this.#functions = new FunctionRunner(loader, { guard: true, mirrorLogs: false, mostWarm: MOST_WARM, oneOwner: false });
     this.#compileFull = fullCompiler(loader);
@@ -28,13 +33,35 @@ export class InProcessExecutor implements Executor {
     return {
       queueMs: 0,
       run: (program, host, stop) => untilGiven(this.#runner.run(program, host, stop.asked, this.#compileFull), stop),
-      call: (program, host, stop, code) => untilGiven(this.#functions.call(program, tenant, host, stop.asked, code), stop),
+      call: (program, host, stop, code) =>
+        untilGiven(
+          program.objectKey === undefined
+            ? this.#functions.call(program, tenant, host, stop.asked, code)
+            : this.#callObject(program.objectKey, program, tenant, host, stop, code),
+          stop,
+        ),
       leave: async () => {},
     };
   }
 
   bundle(_entry: Entry, request: BundleRequest): Promise<Bundled> {
     return this.#bundle(request);
+  }
+
+  async forget(_entry: Entry, { keys }: Forgotten): Promise<void> {
+    for (const key of keys) await this.#objects.getByName(key).forget();
+  }
+
+  #callObject(
+    key: string,
+    program: FunctionProgram,
+    tenant: string,
+    host: FunctionHost,
+    { asked }: Stop,
+    code: () => Promise<string>,
+  ): Promise<Report> {
+    const object = this.#objects.getByName(key) as unknown as ObjectStub;
+    return object.call(program, tenant, host, new RunStop(asked), code);
   }
 
   /** How many isolates of functions are kept now. */

@@ -1,7 +1,8 @@
 import { sha256 } from "../../../core-services/shared/hash.ts";
 import { DoError } from "../errors.ts";
 import type { CompileFull } from "./compile/compile.ts";
-import type { Entry, Executor, FunctionProgram, Place, Program, Report, Stop } from "./executor.ts";
+import { enterHome, forgetInHome } from "./homes.ts";
+import type { Entry, Executor, Forgotten, FunctionProgram, Place, Program, Report, Stop } from "./executor.ts";
 import type { Bundled, BundleRequest } from "./guest/bundle-protocol.ts";
 import type { FunctionHost } from "./guest/function-protocol.ts";
 import type { GuestHost, LogBatch } from "./guest/protocol.ts";
@@ -9,7 +10,7 @@ import { parseReport } from "./report.ts";
 import { SETTLE_MS } from "./settle.ts";
 import type { Lease, Supervisor, Verdict } from "./supervisor.ts";
 
-interface ProcessStub {
+export interface ProcessStub {
   alive(): Promise<void>;
 }
 
@@ -26,8 +27,16 @@ export interface CompilerStub extends ProcessStub {
   bundle(lease: string, request: BundleRequest): Promise<Bundled>;
 }
 
+/** The process of a home (workers/processes/home.ts). */
+export interface HomeStub extends ProcessStub {
+  call(lease: string, owner: string, program: FunctionProgram, host: FunctionHost, code: () => Promise<string>): Promise<unknown>;
+  stop(lease: string, reason: string): Promise<void>;
+  forget(lease: string, keys: readonly string[]): Promise<void>;
+}
+
 export interface Processes {
   executor(seat: number): ExecutorStub;
+  home(seat: number): HomeStub;
   compiler(seat: number): CompilerStub;
 }
 
@@ -47,6 +56,7 @@ export class PooledExecutor implements Executor {
   }
 
   async enter(entry: Entry): Promise<Place> {
+    if (entry.home !== undefined) return enterHome(this.#supervisor, (seat) => this.#processes.home(seat), entry);
     const lease = await this.#supervisor.lease("executor", entry);
     const owner = sha256(entry.tenant);
     const ran = (start: (executor: ExecutorStub) => Promise<unknown>, stop: Stop) => this.#run(lease, start, stop);
@@ -57,6 +67,10 @@ export class PooledExecutor implements Executor {
       call: (program, host, stop, code) => ran((executor) => executor.call(lease.id, owner, program, host, code), stop),
       leave: () => this.#supervisor.leave(lease),
     };
+  }
+
+  forget(entry: Entry & { readonly home: string }, what: Forgotten): Promise<void> {
+    return forgetInHome(this.#supervisor, (seat) => this.#processes.home(seat), entry, what);
   }
 
   async bundle(entry: Entry, request: BundleRequest): Promise<Bundled> {
@@ -101,18 +115,18 @@ export class PooledExecutor implements Executor {
  * The runtime keeps a connection to each seat, and notices that it leads to a process that is gone only when it is used:
  * the first call to a new process would be lost.
  */
-async function connected<T extends ProcessStub>(stub: T, { isFirst }: Lease): Promise<T> {
+export async function connected<T extends ProcessStub>(stub: T, { isFirst }: Lease): Promise<T> {
   if (isFirst) await stub.alive().catch(() => undefined);
   return stub;
 }
 
-function after(ms: number): Promise<undefined> {
+export function after(ms: number): Promise<undefined> {
   return new Promise((resolve) => void setTimeout(() => resolve(undefined), ms));
 }
 
-type Settled<T> = { ok: true; value: T } | { ok: false };
+export type Settled<T> = { ok: true; value: T } | { ok: false };
 
-async function settle<T>(work: Promise<T>): Promise<Settled<T>> {
+export async function settle<T>(work: Promise<T>): Promise<Settled<T>> {
   try {
     return { ok: true, value: await work };
   } catch {
@@ -133,6 +147,6 @@ function toReport(settled: Settled<unknown> | undefined, verdict: Verdict): Repo
 const KILLED_BY = { cpu: "cpu", memory: "memory", kept: undefined, ended: undefined, lost: undefined } as const;
 
 /** Checked by the logbook, as what the isolate itself sends is. */
-function toBatch({ logs }: Verdict): LogBatch {
+export function toBatch({ logs }: Verdict): LogBatch {
   return { from: 0, entries: logs as LogBatch["entries"] };
 }

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { GuestLogs } from "./envelope.ts";
 import type { Report } from "./executor.ts";
 
 /**
@@ -23,6 +24,7 @@ const Reported = z.object({
     z.object({ kind: z.literal("threw"), error: ExecutionError }),
     z.object({ kind: z.literal("compile-error"), error: ExecutionError }),
     z.object({ kind: z.literal("result-too-large"), resultBytes: z.int().min(0) }),
+    z.object({ kind: z.literal("cpu-exceeded"), spentMs: Milliseconds, logs: GuestLogs, error: ExecutionError }),
   ]),
   hasRun: z.boolean(),
   compileMs: Milliseconds,

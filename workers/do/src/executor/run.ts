@@ -179,7 +179,7 @@ export class Run {
       stop: this.#stop,
       ending: report?.ending,
       hasRun: report?.hasRun ?? false,
-      mostCpuMs: report?.memoryMb === undefined ? wallMs : cpuMs,
+      mostCpuMs: report?.memoryMb === undefined || report.wasShared ? wallMs : cpuMs,
       limits: this.#job.limits,
       tier: this.#tier,
     });

@@ -2,7 +2,7 @@ import type { LiveUsage } from "../../../../sdk/src/types.ts";
 import type { TenantDatabase } from "../../../core-services/db/tenant.ts";
 import { Stores, type StoreStub } from "../stores/stores.ts";
 import type { Executor } from "./executor.ts";
-import { PooledExecutor, type CompilerStub, type ExecutorStub } from "./pooled.ts";
+import { PooledExecutor, type CompilerStub, type ExecutorStub, type HomeStub } from "./pooled.ts";
 import { Supervisor } from "./supervisor.ts";
 
 /** The other side of `seam.ts`: on your own machine code runs in processes, which the supervisor gives out and ends. */
@@ -15,7 +15,7 @@ interface HostEnv {
   readonly [process: ProcessBinding]: Fetcher | undefined;
 }
 
-type ProcessBinding = `EXECUTOR_${number}` | `COMPILER_${number}` | `STORE_${number}`;
+type ProcessBinding = `EXECUTOR_${number}` | `COMPILER_${number}` | `HOME_${number}` | `STORE_${number}`;
 
 let executor: Executor | undefined;
 let stores: Stores | undefined;
@@ -23,6 +23,7 @@ let stores: Stores | undefined;
 export function executorOf(env: Cloudflare.Env): Executor {
   return (executor ??= new PooledExecutor(supervisorOf(env), {
     executor: (seat) => bound(env, `EXECUTOR_${seat}`) as unknown as ExecutorStub,
+    home: (seat) => bound(env, `HOME_${seat}`) as unknown as HomeStub,
     compiler: (seat) => bound(env, `COMPILER_${seat}`) as unknown as CompilerStub,
   }));
 }

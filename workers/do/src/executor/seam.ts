@@ -10,7 +10,7 @@ let executor: Executor | undefined;
 
 /** What runs isolates. Made once per isolate of do, for it keeps what it compiled. */
 export function executorOf(env: Cloudflare.Env): Executor {
-  return (executor ??= new InProcessExecutor(env.LOADER));
+  return (executor ??= new InProcessExecutor(env.LOADER, env.FUNCTION_OBJECTS));
 }
 
 export { databaseOf } from "../../../core-services/db/tenant.ts";

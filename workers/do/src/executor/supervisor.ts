@@ -18,7 +18,7 @@ export class Supervisor {
    * request for both, and a front that is gone holds nothing.
    * @throws DoError RATE_LIMITED, UNAVAILABLE
    */
-  async lease(kind: "executor" | "compiler", entry: Entry): Promise<Lease> {
+  async lease(kind: "executor" | "compiler" | "home", entry: Entry): Promise<Lease> {
     const response = await this.#post("lease", { kind, ...entry });
     if (response.status !== 200) throw refusalOf(await response.json());
     const { headers } = response;
@@ -40,6 +40,11 @@ export class Supervisor {
   async leave(lease: Lease): Promise<void> {
     await this.#ask("leave", { lease: lease.id }, z.unknown());
     await lease.verdict();
+  }
+
+  /** Deletes all that is kept in a home. */
+  async removeHome(home: string): Promise<void> {
+    await this.#ask("remove-home", { home }, z.unknown());
   }
 
   /** What the processes of these executions use now; those that run in none are left out. */
@@ -91,7 +96,7 @@ export interface Lease {
 
 function refusalOf(answer: unknown): DoError {
   const { code, message, reason, retryAfterMs } = Refusal.parse(answer);
-  return new DoError(code, message, { reason, retryAfterMs, retryable: true });
+  return new DoError(code, message, { reason, retryAfterMs, retryable: code !== "LIMIT_EXCEEDED" });
 }
 
 const Verdict = z.object({
@@ -101,6 +106,8 @@ const Verdict = z.object({
   memoryMb: z.number(),
   /** All that the run logged, when its process did not go on. */
   logs: z.array(z.object({ level: z.string(), message: z.string() })),
+  /** Of a call of an object: whether its process ever had it. */
+  hasBegun: z.boolean().optional(),
 });
 export type Verdict = z.infer<typeof Verdict>;
 
@@ -108,7 +115,7 @@ const LiveUsage = z.object({ executionId: z.string(), executor: z.string(), wall
 export type LiveUsage = z.infer<typeof LiveUsage>;
 
 const Refusal = z.object({
-  code: z.enum(["RATE_LIMITED", "UNAVAILABLE"]),
+  code: z.enum(["RATE_LIMITED", "UNAVAILABLE", "LIMIT_EXCEEDED"]),
   reason: z.string(),
   message: z.string(),
   retryAfterMs: z.number(),

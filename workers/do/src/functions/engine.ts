@@ -8,16 +8,21 @@ import type {
   CallChoice,
   EntrypointInfo,
   FunctionEngine,
+  Leaving,
+  ObjectName,
+  ObjectCall,
   Settings,
   ValueCall,
 } from "../../../core-services/gateway/functions/engine.ts";
 import { functionsOf } from "../../../core-services/gateway/functions/functions.ts";
+import { noMethod } from "../../../core-services/gateway/functions/objects.ts";
 import { doesNotLoad } from "../../../core-services/gateway/functions/service.ts";
 import { byteLength } from "../../../core-services/shared/hash.ts";
 import { newId } from "../../../core-services/shared/ids.ts";
 import type { Via } from "../capabilities.ts";
 import { DoError } from "../errors.ts";
 import type { ExecuteDeps, Parent } from "../executor/execute.ts";
+import type { Forgotten } from "../executor/executor.ts";
 import type { FunctionCall } from "../executor/guest/function-protocol.ts";
 import { NO_NETWORK } from "../executor/network.ts";
 import { Run } from "../executor/run.ts";
@@ -26,6 +31,7 @@ import { FunctionRunHost } from "./host.ts";
 import { Positions } from "./positions.ts";
 import { Redactor } from "./redact.ts";
 import { limitsOf } from "./grant.ts";
+import { homeKeyOf, objectKeyOf } from "./object-keys.ts";
 import { runFunction, valueOf } from "./run.ts";
 
 /** What loading code once may take, whatever its tier: it is to define things, not to work. */
@@ -77,7 +83,7 @@ export class Engine implements FunctionEngine {
     const run = new Run({ job: { limits }, tier, now, onLog: () => {}, beforeCall: () => Promise.resolve() });
     const depth = this.#parent ? this.#parent.depth + 1 : 0;
     const enter = () => executor.enter({ executionId: newId("exec", now()), tenant: this.#tenant, depth, limits });
-    const job = { call: { kind: "describe" as const }, env: {}, dispatchers: [], services: [], props: {}, limits };
+    const job = { call: { kind: "describe" as const }, env: {}, dispatchers: [], namespaces: [], services: [], props: {}, limits };
     const { conclusion } = await run.execute(await enter(), enter, (place, logbook, stop) => {
       const host = new FunctionRunHost({
         logbook,
@@ -86,6 +92,7 @@ export class Engine implements FunctionEngine {
         redactor: new Redactor({}),
         onResponse: () => {},
         dispatch: nobody,
+        object: nobody,
       });
       return place.call({ warmId: undefined, job, body: null }, host, stop, () => Promise.resolve(code));
     });
@@ -98,15 +105,16 @@ export class Engine implements FunctionEngine {
   async call(name: string, call: ValueCall, { timeoutMs, ...choice }: CallChoice): Promise<unknown> {
     const live = await functionsOf(this.#deps.env, this.#tenant).resolve(name, choice, Math.random());
     const exported = live.entrypoints.find((entrypoint) => entrypoint.name === call.entrypoint);
+    if (exported?.kind === "durable") {
+      const message = `${name}: ${call.entrypoint} is a class of objects, each of which has a name: callObject("${name}", object, method, args)`;
+      throw new DoError("INVALID_ARGUMENT", message, { reason: "IS_A_CLASS_OF_OBJECTS" });
+    }
     if (!exported) {
       const known = live.entrypoints.map((entrypoint) => entrypoint.name).join(", ");
       throw new DoError("NOT_FOUND", `${name} has no entrypoint "${call.entrypoint}"; it has ${known}`, { reason: "NO_SUCH_ENTRYPOINT" });
     }
     if (call.kind === "method" && (call.method === "fetch" || !exported.methods.includes(call.method))) {
-      const known = exported.methods.filter((method) => method !== "fetch").join(", ") || "none";
-      throw new DoError("NOT_FOUND", `${name} has no method "${call.method}" in ${call.entrypoint}; it has ${known}`, {
-        reason: "NO_SUCH_METHOD",
-      });
+      throw noMethod(name, call.method, exported);
     }
     const sent = encodedCall(call, limitsOf(this.#deps.env, this.#tenant, live).inputBytes);
     const label = call.kind === "invoke" ? "invoke" : `${call.method}()`;
@@ -124,7 +132,57 @@ export class Engine implements FunctionEngine {
     };
     return valueOf(await runFunction(this.#deps, run, this.#parent));
   }
+
+  async callObject(name: string, { object, method, args, entrypoint: named, timeoutMs }: ObjectCall): Promise<unknown> {
+    const { env, now } = this.#deps;
+    const asked = { object, method, entrypoint: named };
+    const { live, entrypoint, home } = await functionsOf(env, this.#tenant).resolveObject(name, asked, now());
+    const maxBytes = limitsOf(env, this.#tenant, live).inputBytes;
+    // A request is data here, and so is its answer.
+    const call: ValueCall =
+      method === "fetch" ? { kind: "invoke", entrypoint, input: args[0] } : { kind: "method", entrypoint, method, args };
+    return valueOf(
+      await runFunction(
+        this.#deps,
+        {
+          tenant: this.#tenant,
+          live,
+          call: encodedCall(call, maxBytes),
+          body: null,
+          props: {},
+          outbound: this.#parent?.outbound,
+          limits: timeoutMs === undefined ? {} : { wallMs: timeoutMs },
+          via: this.#via,
+          object: { entrypoint, name: object, home },
+          label: `${entrypoint}(${JSON.stringify(object)}).${method}()`,
+          onResponse: () => {},
+        },
+        this.#parent,
+      ),
+    );
+  }
+
+  forgetObject(home: string, object: ObjectName): Promise<void> {
+    return this.#forget(home, { keys: [objectKeyOf(this.#tenant, home, object)], isWhole: false });
+  }
+
+  forgetHome({ home, objects }: Leaving): Promise<void> {
+    return this.#forget(home, { keys: objects.map((object) => objectKeyOf(this.#tenant, home, object)), isWhole: true });
+  }
+
+  #forget(home: string, what: Forgotten): Promise<void> {
+    const { executor, now } = this.#deps;
+    const tenant = this.#tenant;
+    const depth = this.#parent ? this.#parent.depth + 1 : 0;
+    return executor.forget(
+      { executionId: newId("exec", now()), tenant, depth, limits: FORGET_LIMITS, home: homeKeyOf(tenant, home) },
+      what,
+    );
+  }
 }
+
+/** What deleting the data of objects may take. */
+const FORGET_LIMITS = { wallMs: 30_000, cpuMs: 5_000, memoryMb: 128 };
 
 class Nothing extends RpcTarget {}
 

@@ -7,7 +7,7 @@ import type { RequestHead } from "../executor/guest/function-protocol.ts";
 import type { FunctionResponse } from "./host.ts";
 import type { Turns } from "../executor/budget.ts";
 import type { Outbound } from "./outbound.ts";
-import { runFunction, type FunctionEnd } from "./run.ts";
+import { runFunction, type CalledObject, type FunctionEnd } from "./run.ts";
 
 export interface FunctionFetch {
   readonly tenant: string;
@@ -25,6 +25,8 @@ export interface FunctionFetch {
   readonly turns?: Turns | undefined;
   /** Ends the call where it is. */
   readonly signal?: AbortSignal | undefined;
+  /** An object of the function, in its place. */
+  readonly object?: CalledObject | undefined;
 }
 
 /**
@@ -36,7 +38,7 @@ export async function fetchFunction(
   deps: ExecuteDeps,
   asked: FunctionFetch,
 ): Promise<{ response: FunctionResponse; executionId: string; ended: Promise<FunctionEnd> }> {
-  const { request, live, parent, entrypoint = "default", ...rest } = asked;
+  const { request, live, parent, entrypoint = asked.object?.entrypoint ?? "default", ...rest } = asked;
   const answered = Promise.withResolvers<{ response: FunctionResponse; executionId: string }>();
   const { pathname } = new URL(request.url);
   let hasAnswered = false;

@@ -1,6 +1,6 @@
 import { RpcTarget } from "cloudflare:workers";
 import * as z from "zod";
-import type { FunctionHost, Dispatched, RequestHead } from "../executor/guest/function-protocol.ts";
+import type { AskedObject, FunctionHost, Dispatched, ObjectAnswer, RequestHead } from "../executor/guest/function-protocol.ts";
 import { GuestLogs } from "../executor/envelope.ts";
 import type { Logbook } from "../executor/logbook.ts";
 import type { GuestResponse } from "../executor/guest/protocol.ts";
@@ -24,12 +24,24 @@ const HeaderValue = z
 const HeaderList = z.array(z.tuple([HeaderName, HeaderValue])).max(200);
 const DispatchHead = z.object({ url: z.url().max(16_384), method: z.string().regex(/^[A-Za-z]{1,32}$/), headers: HeaderList });
 
+const Asked = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("method"), method: z.string().max(128), args: z.string(), argTypes: z.record(z.string(), z.string()) }),
+  z.object({ kind: z.literal("fetch"), request: DispatchHead }),
+]);
+
 export interface DispatchCall {
   readonly binding: string;
   readonly name: string;
   readonly request: RequestHead;
   readonly body: ReadableStream<Uint8Array> | null;
   readonly options: unknown;
+}
+
+export interface ObjectAsk {
+  readonly binding: string;
+  readonly name: string;
+  readonly asked: AskedObject;
+  readonly body: ReadableStream<Uint8Array> | null;
 }
 
 export interface FunctionHostOptions {
@@ -40,9 +52,10 @@ export interface FunctionHostOptions {
   /** Gets the answer to a request, once. */
   readonly onResponse: (response: FunctionResponse) => void;
   readonly dispatch: (call: DispatchCall) => Promise<Dispatched>;
+  readonly object: (ask: ObjectAsk) => Promise<ObjectAnswer>;
 }
 
-/** What the isolate of a function is called with. RPC exposes these five names and no other. */
+/** What the isolate of a function is called with. RPC exposes these six names and no other. */
 export class FunctionRunHost extends RpcTarget implements FunctionHost {
   readonly #options: FunctionHostOptions;
   #hasResponded = false;
@@ -85,6 +98,14 @@ export class FunctionRunHost extends RpcTarget implements FunctionHost {
     const isCall = typeof binding === "string" && typeof name === "string" && (body === null || body instanceof ReadableStream);
     if (!head.success || !isCall) throw new DoError("INVALID_ARGUMENT", "Cannot dispatch: it takes a name and a request");
     return this.#options.dispatch({ binding, name, request: head.data, body: body as ReadableStream<Uint8Array> | null, options });
+  }
+
+  object(binding: unknown, name: unknown, asked: unknown, body: unknown): Promise<ObjectAnswer> {
+    const what = Asked.safeParse(asked);
+    const isCall = typeof binding === "string" && typeof name === "string" && (body === null || body instanceof ReadableStream);
+    if (!what.success || !isCall)
+      throw new DoError("INVALID_ARGUMENT", "Cannot call an object: it takes a method with arguments, or a request");
+    return this.#options.object({ binding, name, asked: what.data, body: body as ReadableStream<Uint8Array> | null });
   }
 }
 

@@ -24,6 +24,8 @@ import { beginEntry, conclude } from "./conclude.ts";
 import { Engine } from "./engine.ts";
 import { dispatchTo } from "./dispatcher.ts";
 import { grantOf, principalOf, type Grant } from "./grant.ts";
+import { homeKeyOf, objectKeyOf } from "./object-keys.ts";
+import { askObject } from "./objects.ts";
 import { FunctionRunHost, type FunctionResponse } from "./host.ts";
 import { senderOf, type Outbound } from "./outbound.ts";
 import { Redactor } from "./redact.ts";
@@ -48,9 +50,18 @@ export interface FunctionRun {
   readonly via: Via;
   /** Ends the call where it is. */
   readonly signal?: AbortSignal | undefined;
+  /** The object that is called, when it is one. */
+  readonly object?: CalledObject | undefined;
   /** How the call shows in the records. */
   readonly label: string;
   readonly onResponse: (response: FunctionResponse, executionId: string) => void;
+}
+
+/** An object of a function: of which class, by which name, and where what it stores is kept. */
+export interface CalledObject {
+  readonly entrypoint: string;
+  readonly name: string;
+  readonly home: string;
 }
 
 /** How it ended. */
@@ -66,9 +77,9 @@ export interface FunctionEnd {
  * It is an execution like any other, with limits, calls, logs and a record.
  */
 export async function runFunction(deps: ExecuteDeps, run: FunctionRun, parent: Parent | undefined): Promise<FunctionEnd> {
-  const { live } = run;
-  if (parent?.functions?.includes(live.name)) {
-    throw new DoError("LIMIT_EXCEEDED", `Cannot call ${live.name}: it is being called by what it calls (${parent.functions.join(" > ")})`, {
+  const called = nameOf(run);
+  if (parent?.functions?.includes(called)) {
+    throw new DoError("LIMIT_EXCEEDED", `Cannot call ${called}: it is being called by what it calls (${parent.functions.join(" > ")})`, {
       reason: "CALL_CYCLE",
       retryable: false,
     });
@@ -82,9 +93,16 @@ export async function runFunction(deps: ExecuteDeps, run: FunctionRun, parent: P
   }
 }
 
-async function enterWithin({ turns, signal }: FunctionRun, { run: { budget }, depth }: Parent): Promise<() => void> {
-  if (!turns) return budget.enter(depth + 1);
-  const leave = await budget.enterInTurn(depth + 1, turns);
+/** Of what may not be called by what it calls: a function, or one object. */
+function nameOf({ live, object }: Pick<FunctionRun, "live" | "object">): string {
+  return object === undefined ? live.name : `${live.name} ${object.entrypoint}(${object.name})`;
+}
+
+async function enterWithin({ turns, object, signal }: FunctionRun, { run: { budget }, depth }: Parent): Promise<() => void> {
+  // Of objects the root's own code may ask as many as it likes at a time: some wait for the others.
+  const mayWait = object !== undefined && depth === 0;
+  if (!turns && !mayWait) return budget.enter(depth + 1);
+  const leave = await (turns ? budget.enterInTurn(depth + 1, turns) : budget.enterWhenFree(depth + 1));
   if (signal?.aborted !== true) return leave;
   leave();
   throw new DoError("CANCELLED", "Cannot call: the execution is over", { reason: "EXECUTION_OVER" });
@@ -124,16 +142,18 @@ async function runWithin(
     await recording.begin();
     works(tenant);
   }
-  const enter = () => executor.enter({ executionId: id, tenant, depth, limits, warmId });
+  const home = call.object && homeKeyOf(tenant, call.object.home);
+  const objectKey = call.object && objectKeyOf(tenant, call.object.home, call.object);
+  const enter = () => executor.enter({ executionId: id, tenant, depth, limits, warmId, home, objectKey });
   const place = await enter();
   recording.beginLater(() => run.stop("cancelled"));
   run.start();
   parent?.run.adopt(run);
   call.signal?.addEventListener("abort", () => run.stop("timeout"), { once: true });
-  const self: Parent = { id, depth, run, functions: [...(parent?.functions ?? []), live.name], outbound: call.outbound };
+  const self: Parent = { id, depth, run, functions: [...(parent?.functions ?? []), nameOf(call)], outbound: call.outbound };
   const authority = authorityOf(deps, call, principal, policy, self);
   const network = networkOf(deps, call, authority.via, self);
-  const attempt = attemptOf(deps, call, { authority, limits, warmId, self, network });
+  const attempt = attemptOf(deps, call, { authority, limits, warmId, objectKey, self, network });
   const record = await run.execute(place, enter, attempt);
   network.close();
   return conclude(deps, call, id, { ...record, requests: network.requests }, recording);
@@ -169,19 +189,24 @@ interface AttemptOptions {
   readonly authority: Held;
   readonly limits: Limits;
   readonly warmId: string;
+  readonly objectKey: string | undefined;
   readonly self: Parent;
   readonly network: ExecutionNetwork;
 }
 
-function attemptOf(deps: ExecuteDeps, call: FunctionRun, { authority, limits, warmId, self, network }: AttemptOptions): Attempt {
-  const { live, body } = call;
+function attemptOf(deps: ExecuteDeps, call: FunctionRun, { authority, limits, warmId, objectKey, self, network }: AttemptOptions): Attempt {
+  const { live, body, object } = call;
   const redactor = new Redactor(live.secrets);
   const surface: RpcTarget = new GuestSurface(deps.env, authority, (request) => executeWithin(deps, authority, request, self));
   const dispatchers = live.bindings.flatMap((binding) => (binding.type === "dispatch_namespace" ? [binding] : []));
+  const namespaces = live.bindings.flatMap((binding) => (binding.type === "durable_object_namespace" ? [binding] : []));
   const program: FunctionProgram = {
     warmId,
+    objectKey,
     job: {
       call: call.call,
+      namespaces: namespaces.map(({ name }) => name),
+      ...(object ? { object: { name: object.name } } : {}),
       env: { ...envOf(live), ...call.params },
       dispatchers: dispatchers.map(({ name }) => name),
       services: authority.services,
@@ -203,9 +228,10 @@ function attemptOf(deps: ExecuteDeps, call: FunctionRun, { authority, limits, wa
         call.onResponse(response, self.id);
       },
       dispatch: (asked) => dispatchTo(deps, { ...asked, namespaces: dispatchers, authority, tenant: call.tenant, self }),
+      object: (asked) => askObject(deps, { ...asked, namespaces, authority, live, tenant: call.tenant, self }),
     });
-    // A body is read once.
-    if (body) self.run.meter.hasWritten = true;
+    // A body is read once, and what an object does may be stored.
+    if (body || object) self.run.meter.hasWritten = true;
     return withoutSecrets(await place.call(program, host, stop, code), redactor);
   };
 }

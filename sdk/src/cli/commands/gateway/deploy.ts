@@ -14,6 +14,7 @@ interface DeployOptions {
   readonly main?: string;
   readonly var?: string[];
   readonly dispatcher?: string[];
+  readonly objects?: string[];
   readonly tag?: string[];
   readonly permission?: string[];
   readonly egress?: string;
@@ -34,6 +35,7 @@ export function addDeploy(program: Command, act: Act): void {
     .option("--main <file>", "of a folder, the file whose exports are called")
     .option("--var <name=value...>", "a variable that the code sees in env")
     .option("--dispatcher <name=namespace...>", "a dispatcher that the code sees in env")
+    .option("--objects <name=class...>", "a namespace of objects of a class, which the code sees in env")
     .option("--tag <tag...>", "at most 8")
     .option("--permission <scope...>", "the rights of the code (default: those of your own code)")
     .option(
@@ -78,6 +80,7 @@ function nameOf(path: string): string {
 function settingsOf({
   var: variables = [],
   dispatcher = [],
+  objects = [],
   tag,
   permission,
   cpuMs,
@@ -91,6 +94,10 @@ function settingsOf({
     ...dispatcher.map((text): Binding => ({
       type: "dispatch_namespace",
       ...pairOf("--dispatcher", text, (name, namespace) => ({ name, namespace })),
+    })),
+    ...objects.map((text): Binding => ({
+      type: "durable_object_namespace",
+      ...pairOf("--objects", text, (name, className) => ({ name, class_name: className })),
     })),
   ];
   const limits = { ...(cpuMs === undefined ? {} : { cpuMs }), ...(wallMs === undefined ? {} : { wallMs }) };

@@ -68,7 +68,7 @@ function addUpdate(functions: Command, act: Act): void {
 function addDelete(functions: Command, act: Act): void {
   functions
     .command("delete")
-    .description("delete a function with its versions and secrets, or all with a tag")
+    .description("delete a function with its versions, secrets and objects, or all with a tag")
     .argument("[name]")
     .option("--tag <tag>", "all that have it")
     .option("--namespace <name>", "of those with the tag, the ones of one namespace")

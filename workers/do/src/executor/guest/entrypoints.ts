@@ -9,6 +9,8 @@ const MAX_ENTRYPOINTS = 100;
 const MAX_METHODS = 200;
 /** Called by the runtime, or of the language. */
 const NOT_CALLED = new Set(["constructor", "then", "toJSON", "toString", "valueOf", "hasOwnProperty", "isPrototypeOf"]);
+/** Of an object, by the runtime alone. */
+const NOT_CALLED_OF_OBJECTS = new Set(["alarm", "connect", "webSocketMessage", "webSocketClose", "webSocketError"]);
 
 /** What the code exports, as far as it can be called. */
 export function describeExports(exported: Exports): EntrypointInfo[] {
@@ -18,7 +20,9 @@ export function describeExports(exported: Exports): EntrypointInfo[] {
 }
 
 function describeOne(name: string, value: unknown): EntrypointInfo[] {
-  if (isClassOf(value, DurableObject)) return [{ name, kind: "durable", methods: methodsOf(value.prototype) }];
+  if (isClassOf(value, DurableObject)) {
+    return [{ name, kind: "durable", methods: methodsOf(value.prototype).filter((method) => !NOT_CALLED_OF_OBJECTS.has(method)) }];
+  }
   if (isClassOf(value, WorkerEntrypoint)) return [{ name, kind: "worker", methods: methodsOf(value.prototype) }];
   // Functions that a module exports for its own tests are not for callers: the default one is.
   if (typeof value === "function") return name === "default" ? [{ name, kind: "function", methods: [] }] : [];
@@ -64,14 +68,28 @@ export function entrypointOf(exported: Exports, name: string, ctx: unknown, env:
     return { kind: "function", main: value as Entrypoint["main"], method: () => undefined };
   }
   const isClass = typeof value === "function";
-  const target = (isClass ? new (value as new (ctx: unknown, env: unknown) => object)(ctx, env) : value) as Methods;
+  const target = (isClass ? new (value as Class)(ctx, env) : value) as Methods;
+  return callable(info, target);
+}
+
+type Class = new (ctx: unknown, env: unknown) => object;
+
+/** An object of a class, made once for the calls to come. @throws TypeError when there is no such class */
+export function objectOf(exported: Exports, name: string, ctx: unknown, env: unknown): Entrypoint {
+  const value = Object.hasOwn(exported, name) ? exported[name] : undefined;
+  const [info] = describeOne(name, value);
+  if (info?.kind !== "durable") throw new TypeError(`There is no class "${name}" that extends DurableObject`);
+  return callable(info, new (value as Class)(ctx, env) as Methods);
+}
+
+function callable({ name, methods }: EntrypointInfo, target: Methods): Entrypoint {
   return {
     kind: "worker",
     main: () => {
       throw new TypeError(`The entrypoint "${name}" is not a function`);
     },
     method: (method) => {
-      if (!info.methods.includes(method)) return undefined;
+      if (!methods.includes(method)) return undefined;
       return (...args) => target[method]?.(...args);
     },
   };

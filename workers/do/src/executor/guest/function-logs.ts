@@ -9,6 +9,10 @@ export interface CallState {
   readonly host: FunctionHost;
   readonly logs: Logs;
   readonly account: Account | undefined;
+  /** What its code has as `env`. */
+  readonly env: Readonly<Record<string, unknown>>;
+  /** What it said that it waits for. */
+  readonly pending: Promise<unknown>[];
 }
 
 const calls = new AsyncLocalStorage<CallState>();

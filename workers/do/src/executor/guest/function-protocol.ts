@@ -11,6 +11,10 @@ export interface FunctionJob {
   readonly env: Readonly<Record<string, unknown>>;
   /** Names under which the code gets a dispatcher. */
   readonly dispatchers: readonly string[];
+  /** Names under which it gets a namespace of objects. */
+  readonly namespaces: readonly string[];
+  /** The object that is called, when it is one. */
+  readonly object?: { readonly name: string } | undefined;
   readonly services: readonly ServiceName[];
   /** What `ctx.props` is: the arguments of a dispatcher. */
   readonly props: unknown;
@@ -58,7 +62,18 @@ export interface DispatchOptions {
   readonly outbound: unknown;
 }
 
-/** The host as the isolate of a function sees it, in one call: five names, which a test compares with what there is. */
+/** What code asks of an object. */
+export type AskedObject =
+  | { readonly kind: "method"; readonly method: string; readonly args: string; readonly argTypes: ValueTypes }
+  | { readonly kind: "fetch"; readonly request: RequestHead };
+
+/** A value as text, the answer to a request, or why there is neither. */
+export type ObjectAnswer =
+  | { readonly ok: true; readonly value: string; readonly types: ValueTypes }
+  | { readonly ok: true; readonly head: ResponseHead; readonly body: ReadableStream<Uint8Array> | null }
+  | { readonly ok: false; readonly message: string; readonly code: string; readonly reason: string; readonly name: string };
+
+/** The host as the isolate of a function sees it, in one call: six names, which a test compares with what there is. */
 export interface FunctionHost {
   readonly DO: Record<string, unknown>;
   log(batch: LogBatch): Promise<void>;
@@ -72,4 +87,6 @@ export interface FunctionHost {
     body: ReadableStream<Uint8Array> | null,
     options: DispatchOptions,
   ): Promise<Dispatched>;
+  /** Calls an object of the namespace that a binding names. */
+  object(binding: string, name: string, asked: AskedObject, body: ReadableStream<Uint8Array> | null): Promise<ObjectAnswer>;
 }

@@ -31,7 +31,7 @@ export async function respond(host: FunctionHost, answer: unknown): Promise<void
   await host.respond({ status: answer.status, headers: listOf(answer.headers) }, body);
 }
 
-function listOf(headers: Headers): HeaderList {
+export function listOf(headers: Headers): HeaderList {
   return [...headers];
 }
 

@@ -28,7 +28,7 @@ export interface Account {
 }
 
 /** Of an isolate that runs one thing, and of what nobody has asked for: the evaluation of modules. */
-const only: Account = account(Number.POSITIVE_INFINITY, undefined);
+const only: Account = { budgetMs: Number.POSITIVE_INFINITY, end: undefined, stackAtLimit: undefined, spentMs: 0 };
 let current: (() => Account | undefined) | undefined;
 let lastMs = 0;
 let turn = 0;
@@ -36,7 +36,10 @@ let lastTurn = -1;
 let isTurnMarked = false;
 let ticks = 1_000;
 
+/** Of a call that begins now: a turn of its own, to which what passed before does not belong. */
 export function account(budgetMs: number, end: (() => void) | undefined): Account {
+  nextTurn();
+  lastMs = now();
   return { budgetMs, end, stackAtLimit: undefined, spentMs: 0 };
 }
 
@@ -92,6 +95,8 @@ function nextTurn(): void {
 function stop(mine: Account): void {
   try {
     mine.stackAtLimit ??= new Error().stack ?? "";
+    // What ends here takes along what would have said that its turn was over.
+    nextTurn();
     mine.end?.();
   } catch (error) {
     // While modules are evaluated a request cannot be aborted, but its isolate can: the harness finds overAt() set.

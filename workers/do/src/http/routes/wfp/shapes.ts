@@ -1,6 +1,7 @@
 import * as z from "zod";
 import type { FunctionDeployment, FunctionInfo, FunctionVersion, Upload } from "../../../../../../sdk/src/gateway.ts";
 import { DoError } from "../../../errors.ts";
+import { checkMigrations } from "./migrations.ts";
 import type { Sent } from "./upload.ts";
 
 /** Between the shapes of Workers for Platforms and ours. What is not named here is not looked at: dates and flags are the host's. */
@@ -21,7 +22,7 @@ const MESSAGE = "workers/message";
 export function uploadOf({ fields, files }: Sent): Upload {
   const { main_module, body_part, bindings, tags, limits, migrations, annotations } = parsed(fields["metadata"] ?? {});
   if (body_part !== undefined) throw new DoError("UNSUPPORTED", "Only modules can be uploaded: name the main one in main_module");
-  if (migrations !== undefined) throw new DoError("UNSUPPORTED", "Durable Objects cannot be uploaded", { reason: "DURABLE_OBJECT" });
+  checkMigrations(migrations);
   const { [MESSAGE]: message, ...said } = annotations ?? {};
   return {
     modules: { ...files },
