@@ -24,6 +24,7 @@ export interface FunctionsDeps {
   readonly engine: FunctionEngine;
   readonly caller: {
     readonly id: string;
+    readonly isGuest: boolean;
     readonly tier: string;
     readonly limits: Tier;
     /** All that it may hand on, and what its own code would have. */
@@ -65,10 +66,10 @@ export function functionService(deps: FunctionsDeps): Defined {
       await store.objectGone(home, { entrypoint, name: object });
       return { deleted: true };
     },
-    setSecret: (key, value, of) => store.setSecret("secrets", ownerOf(of), key, value, now()),
-    setSecrets: async (changes, of) => ({ items: await store.setSecrets(ownerOf(of), changes, now()) }),
+    setSecret: (key, value, of) => store.setSecret("secrets", changedOwnerOf(caller, of), key, value, now()),
+    setSecrets: async (changes, of) => ({ items: await store.setSecrets(changedOwnerOf(caller, of), changes, now()) }),
     listSecrets: async (of) => ({ items: await store.listSecrets("secrets", ownerOf(of)) }),
-    deleteSecret: (key, of) => store.deleteSecret("secrets", ownerOf(of), key),
+    deleteSecret: (key, of) => store.deleteSecret("secrets", changedOwnerOf(caller, of), key),
     setVariable: (key, value, { function: name = "" } = {}) => store.setSecret("variables", name, key, value, now()),
     listVariables: async ({ function: name = "" } = {}) => ({ items: await store.listVariables(name) }),
     deleteVariable: (key, { function: name = "" } = {}) => store.deleteSecret("variables", name, key),
@@ -80,6 +81,14 @@ export function functionService(deps: FunctionsDeps): Defined {
       return { events: events.map((event) => ({ ...event })), next };
     },
   };
+}
+
+/** The same to change it. What requests are sent with is, as the rules that send it, never for code to say. @throws DoError */
+function changedOwnerOf({ isGuest }: FunctionsDeps["caller"], of: OfSecret | undefined): string {
+  if (isGuest && of?.egress) {
+    throw new DoError("PERMISSION_DENIED", "Cannot change a secret of egress rules: code itself may not", { reason: "NOT_FOR_CODE" });
+  }
+  return ownerOf(of);
 }
 
 /** Of a function, of egress rules alone, or of all of the tenant's. */
