@@ -234,10 +234,11 @@ describe("who sets the rules", () => {
     const answer = await run(`return gateway.setEgress("allow-all").catch((e) => e.reason)`);
     expect(answer.result).toBe("NOT_FOR_CODE");
     const secrets = await run(
-      `const changes = [gateway.setSecret("A", "b", { egress: true }), gateway.deleteSecret("A", { egress: true }), gateway.setSecret("A", "b")];
+      `const egress = { egress: true };
+       const changes = [gateway.setSecret("A", "b", egress), gateway.deleteSecret("A", egress), gateway.setSecrets({ A: null }, egress), gateway.setSecret("A", "b")];
        return Promise.all(changes.map((change) => change.then(({ key }) => key, (e) => e.reason)))`,
     );
-    expect(secrets.result).toEqual(["NOT_FOR_CODE", "NOT_FOR_CODE", "A"]);
+    expect(secrets.result).toEqual(["NOT_FOR_CODE", "NOT_FOR_CODE", "NOT_FOR_CODE", "A"]);
   });
 
   it("is told what is wrong with them", async () => {
