@@ -65,6 +65,24 @@ describe("doer deploy", () => {
     expect((await run(["functions", "list", "--tag", "a"])).stdout).toMatch(/shop +ver_\w+ +no +a b/);
   });
 
+  it("binds a dispatcher with its outbound Worker, and notes what is said of the version", async () => {
+    const { gateway } = connect(host.url, host.rootKey);
+    await gateway.deploy("guard", { code: "export default { fetch: (request, env) => Response.json([request.url, env.who, env.plan]) }" });
+    await gateway.deploy("guarded/ada", { code: "export default { fetch: () => fetch('https://api.example.com/') }" });
+    writeFileSync(
+      join(folder, "door.ts"),
+      "export default { fetch: (request, env) => env.D.get('ada', {}, { outbound: { who: 'me', plan: 'free' } }).fetch(request) }",
+    );
+    const bound = ["--dispatcher", "D=guarded", "--outbound", "D=guard,who,plan", "--annotation", "commit=1a"];
+    expect(await run(["deploy", "door.ts", ...bound])).toMatchObject({ code: 0, stderr: "" });
+    expect(((await gateway.invoke("door", { url: "/" })) as { body: unknown }).body).toEqual(["https://api.example.com/", "me", "free"]);
+    expect((await gateway.listVersions("door")).items[0]).toMatchObject({ annotations: { commit: "1a" } });
+    expect(await run(["deploy", "door.ts", "--outbound", "D=guard"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("there is no --dispatcher D=NAMESPACE") as string,
+    });
+  });
+
   it("takes WebAssembly and bytes that are imported", async () => {
     mkdirSync(join(folder, "adds"));
     const code = `import add from "./add.wasm"; import bytes from "./one.bin";
@@ -72,11 +90,10 @@ describe("doer deploy", () => {
     writeFileSync(join(folder, "adds/index.ts"), code);
     writeFileSync(join(folder, "adds/add.wasm"), ADD);
     writeFileSync(join(folder, "adds/one.bin"), new Uint8Array(3));
+    expect(await run(["deploy", "adds"])).toMatchObject({ code: 0 });
     const { gateway } = connect(host.url, host.rootKey);
-    for (const path of ["adds", "adds/index.ts"]) {
-      expect(await run(["deploy", path, "--name", "adds"])).toMatchObject({ code: 0 });
-      expect(await gateway.invoke("adds", 4)).toBe(7);
-    }
+    expect(await gateway.invoke("adds", 4)).toBe(7);
+    expect((await uploadFrom(join(folder, "adds/index.ts"))).modules).toEqual((await uploadFrom(join(folder, "adds"))).modules);
     const version = (await gateway.getFunction("adds")).deployment?.shares[0]?.version ?? "";
     expect((await run(["functions", "version", "adds", version, "--file", "add.wasm"])).stdout).toBe(`${ADD.toBase64()}\n`);
   });

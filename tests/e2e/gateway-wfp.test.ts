@@ -163,6 +163,14 @@ describe("Workers for Platforms by Cloudflare's own SDK", () => {
     expect(await ask("dan")).toEqual({ value: [0, "b1", "j7", 6] });
   });
 
+  it("what is changed of a script leaves its own egress rules as they are", async () => {
+    const { gateway } = connect(host.url, host.rootKey);
+    await gateway.deploy("customers/quiet", { code: "export default { fetch: () => new Response() }", egress: "deny-all" });
+    await api().scripts.settings.edit("quiet", { ...NS, settings: { bindings: [{ type: "plain_text", name: "A", text: "a" }] } });
+    const [version] = (await gateway.listVersions("customers/quiet")).items;
+    expect(version?.settings).toMatchObject({ bindings: [{ name: "A" }], egress: "deny-all" });
+  });
+
   it("modules of other kinds are what their type says", async () => {
     const code = `import add from "./add.wasm"; import bytes from "./bytes.bin"; import words from "./words.txt"; import config from "./config.json";
       const { exports } = new WebAssembly.Instance(add);

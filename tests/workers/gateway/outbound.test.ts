@@ -75,9 +75,13 @@ async function platform(outbound: object | null = GUARDED) {
   return { ...made, ask, json };
 }
 
+/** One for those who change nothing of it. */
+let shared: ReturnType<typeof platform> | undefined;
+const common = () => (shared ??= platform());
+
 describe("an outbound Worker", () => {
   it("is asked for what a customer's Worker fetches, and told what the dispatcher says", async () => {
-    const { json } = await platform();
+    const { json } = await common();
     expect(await json("url=https://a.example/x", { method: "POST" })).toEqual({
       url: "https://a.example/x",
       method: "POST",
@@ -118,7 +122,7 @@ describe("an outbound Worker", () => {
   });
 
   it("is asked again for each redirect", async () => {
-    const { ask } = await platform();
+    const { ask } = await common();
     const answer = await ask("url=https://a.example/moved");
     expect([answer.headers.get("x-url"), answer.headers.get("x-redirected")]).toEqual(["https://a.example/there", "true"]);
     expect(await answer.json()).toMatchObject({ url: "https://a.example/there" });
@@ -130,12 +134,12 @@ describe("an outbound Worker", () => {
   });
 
   it("answers requests that are made at once, each in its turn", async () => {
-    const { json } = await platform();
+    const { json } = await common();
     expect(await json("many")).toEqual(Array.from({ length: 12 }, (_, i) => `/${i}`));
   });
 
   it("is not got around by other functions, executions and dispatchers", async () => {
-    const { json } = await platform();
+    const { json } = await common();
     for (const way of ["invoke", "execute", "dispatch"]) {
       expect([way, await json(`${way}=https://a.example/${way}`)]).toEqual([
         way,
@@ -178,7 +182,7 @@ describe("an outbound Worker", () => {
   });
 
   it("is told only what the binding declares, up to a size", async () => {
-    const { ask, json } = await platform();
+    const { ask, json } = await common();
     const given = (outbound: unknown) => ({ headers: { "x-outbound": JSON.stringify(outbound) } });
     expect(await json("url=https://a.example/", given({ customer: 1, other: 2 }))).toEqual({
       code: "INVALID_ARGUMENT",
@@ -209,7 +213,7 @@ describe("an outbound Worker", () => {
   });
 
   it("must be there, be another, and be one that who deploys may call", async () => {
-    const { gateway, tenant } = await platform();
+    const { gateway, tenant } = await common();
     const deploy = (name: string, outbound: object, by = gateway) =>
       refusal(by.deploy(name, { code: DISPATCHER, bindings: [dispatch("customers", "D", outbound)] }));
     expect(await deploy("door", { worker: { service: "gone" } })).toMatchObject({

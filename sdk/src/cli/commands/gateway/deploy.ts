@@ -7,6 +7,7 @@ import { printableLine } from "../../output/printable.ts";
 import { jsonToStdout, toStdout } from "../../output/write.ts";
 import { parseTimeout } from "../../run-options.ts";
 import { configuredSession } from "../../server.ts";
+import { dispatchersOf, pairOf } from "./dispatchers.ts";
 import { rulesOf } from "./egress.ts";
 
 interface DeployOptions {
@@ -15,6 +16,8 @@ interface DeployOptions {
   readonly var?: string[];
   readonly dispatcher?: string[];
   readonly objects?: string[];
+  readonly outbound?: string[];
+  readonly annotation?: string[];
   readonly tag?: string[];
   readonly permission?: string[];
   readonly egress?: string;
@@ -36,6 +39,10 @@ export function addDeploy(program: Command, act: Act): void {
     .option("--var <name=value...>", "a variable that the code sees in env")
     .option("--dispatcher <name=namespace...>", "a dispatcher that the code sees in env")
     .option("--objects <name=class...>", "a namespace of objects of a class, which the code sees in env")
+    .option(
+      "--outbound <name=function,parameter...>",
+      "of a dispatcher, the function that what it calls fetches from, and what that is told",
+    )
     .option("--tag <tag...>", "at most 8")
     .option("--permission <scope...>", "the rights of the code (default: those of your own code)")
     .option(
@@ -47,6 +54,7 @@ export function addDeploy(program: Command, act: Act): void {
     .option("--public", "let /fn answer anybody")
     .option("--no-public", "let /fn answer the tenant only")
     .option("--message <text>", "what it is for")
+    .option("--annotation <name=value...>", "what is said of the version, as commit=1a2b3c")
     .option("--no-live", "keep the version without switching to it")
     .action(
       act(async (globals, [path], given) => {
@@ -77,10 +85,22 @@ function nameOf(path: string): string {
   return last.replace(/\.[cm]?[jt]sx?$/, "");
 }
 
+function variableOf(sent: string): Binding {
+  const { name, value } = pairOf("--var", sent);
+  return { type: "plain_text", name, text: value };
+}
+
+function objectsOf(sent: string): Binding {
+  const { name, value } = pairOf("--objects", sent);
+  return { type: "durable_object_namespace", name, class_name: value };
+}
+
 function settingsOf({
   var: variables = [],
   dispatcher = [],
   objects = [],
+  outbound = [],
+  annotation = [],
   tag,
   permission,
   cpuMs,
@@ -89,17 +109,8 @@ function settingsOf({
   live,
   ...rest
 }: DeployOptions): Upload {
-  const bindings: Binding[] = [
-    ...variables.map((text): Binding => ({ type: "plain_text", ...pairOf("--var", text, (name, value) => ({ name, text: value })) })),
-    ...dispatcher.map((text): Binding => ({
-      type: "dispatch_namespace",
-      ...pairOf("--dispatcher", text, (name, namespace) => ({ name, namespace })),
-    })),
-    ...objects.map((text): Binding => ({
-      type: "durable_object_namespace",
-      ...pairOf("--objects", text, (name, className) => ({ name, class_name: className })),
-    })),
-  ];
+  const bindings: Binding[] = [...variables.map(variableOf), ...dispatchersOf(dispatcher, outbound), ...objects.map(objectsOf)];
+  const annotations = Object.fromEntries(annotation.map((text) => pairOf("--annotation", text)).map(({ name, value }) => [name, value]));
   const limits = { ...(cpuMs === undefined ? {} : { cpuMs }), ...(wallMs === undefined ? {} : { wallMs }) };
   return {
     ...(bindings.length > 0 ? { bindings } : {}),
@@ -108,12 +119,7 @@ function settingsOf({
     ...(permission === undefined ? {} : { permissions: permission }),
     ...(rest.public === undefined ? {} : { public: rest.public }),
     ...(message === undefined ? {} : { message }),
+    ...(annotation.length > 0 ? { annotations } : {}),
     ...(live ? {} : { live }),
   };
-}
-
-function pairOf<T>(option: string, text: string, make: (name: string, value: string) => T): T {
-  const at = text.indexOf("=");
-  if (at < 1) throw new UsageError(`${option} must be NAME=VALUE, got ${text}`);
-  return make(text.slice(0, at), text.slice(at + 1));
 }

@@ -1,6 +1,13 @@
 import { Hono } from "hono";
 import * as z from "zod";
-import type { FunctionDeployment, FunctionInfo, FunctionVersion, FunctionVersionFiles, Upload } from "../../../../../../sdk/src/gateway.ts";
+import type {
+  FunctionDeployment,
+  FunctionInfo,
+  FunctionVersion,
+  FunctionVersionFiles,
+  OwnEgressRules,
+  Upload,
+} from "../../../../../../sdk/src/gateway.ts";
 import { DoError } from "../../../errors.ts";
 import type { HttpEnv } from "../../env.ts";
 import { ask, enveloped, json, named, outcome, sent, type Ctx } from "./asked.ts";
@@ -279,6 +286,8 @@ async function redeploy(
     bindings: kept.bindings as Upload["bindings"],
     limits: kept.limits,
     permissions: kept.permissions,
+    // Left out, it would be all that the tenant's rules allow.
+    ...(kept.egress === undefined ? {} : { egress: kept.egress as OwnEgressRules }),
   };
   return deploy(c, { ...same, ...changed });
 }
