@@ -1,7 +1,8 @@
 /** What the front asks of the supervisor, on a socket that only the two can open (workers/do/src/executor/supervisor.ts). */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { once } from "node:events";
-import type { Homes, HomeRequest } from "./homes/homes.ts";
+import type { Homes } from "./homes/homes.ts";
+import type { HomeRequest } from "./homes/options.ts";
 import { Refusal, type LeaseRequest } from "./pool/lease.ts";
 import type { Pool } from "./pool/pool.ts";
 import type { Kept } from "./process/kept.ts";

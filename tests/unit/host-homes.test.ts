@@ -1,7 +1,8 @@
 import { describe, expect, it, vi } from "vitest";
 import { Home, type HomeCall } from "../../host/src/homes/home.ts";
-import { Homes, type HomeRequest } from "../../host/src/homes/homes.ts";
+import { Homes } from "../../host/src/homes/homes.ts";
 import { HOME_LIMITS } from "../../host/src/homes/limits.ts";
+import type { HomeRequest } from "../../host/src/homes/options.ts";
 import type { Verdict } from "../../host/src/pool/lease.ts";
 import type { WorkerdProcess } from "../../host/src/process/workerd.ts";
 
@@ -23,6 +24,7 @@ function machine() {
   const removed: string[] = [];
   const outputs = new Map<string, (line: string) => void>();
   let storedMb = 0;
+  let untilExit: Promise<void> = Promise.resolve();
   const homes = new Homes({
     maxMemoryMb: 512,
     mostIdleMb: 200,
@@ -33,7 +35,7 @@ function machine() {
       const { promise: ended, resolve } = Promise.withResolvers<{ code: null; signal: "SIGKILL"; said: string }>();
       const kill = () => {
         killed.push(home);
-        resolve({ code: null, signal: "SIGKILL", said: "" });
+        void untilExit.then(() => resolve({ code: null, signal: "SIGKILL", said: "" }));
       };
       return { pid: booted.length, socketPath: "", ended, kill, ask: () => Promise.resolve() } satisfies WorkerdProcess;
     },
@@ -45,7 +47,13 @@ function machine() {
     log: () => {},
     onCrash: () => {},
   });
-  return { homes, booted, killed, removed, store: (mb: number) => void (storedMb = mb) };
+  /** Those that are killed from now on are gone when the answer is called. */
+  const exitLater = () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    untilExit = promise;
+    return resolve;
+  };
+  return { homes, booted, killed, removed, exitLater, store: (mb: number) => void (storedMb = mb) };
 }
 
 describe("Homes", () => {
@@ -107,6 +115,23 @@ describe("Homes", () => {
     store(10);
     homes.leave((await homes.lease(request(1), never)).id);
     vi.useRealTimers();
+    await homes.close();
+  });
+
+  it("never give one folder to two processes: the next one starts when the last is gone", async () => {
+    const { homes, booted, killed, exitLater } = machine();
+    const leases = [];
+    for (let n = 0; n < HOME_LIMITS.homes; n++) leases.push(await homes.lease(request(n, `t${n}`), never));
+    const exit = exitLater();
+    homes.leave(leases[0]?.id ?? "");
+    await homes.lease(request(100, "late"), never);
+    homes.leave(leases[1]?.id ?? "");
+    const again = homes.lease(request(0, "t0"), never);
+    await new Promise((resolve) => void setTimeout(resolve, 5));
+    expect([killed, booted.filter((home) => home === key(0))]).toEqual([[key(0)], [key(0)]]);
+    exit();
+    expect((await again).isFirst).toBe(true);
+    expect(booted.filter((home) => home === key(0))).toEqual([key(0), key(0)]);
     await homes.close();
   });
 

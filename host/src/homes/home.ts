@@ -1,12 +1,13 @@
-import type { LeaseRequest, Verdict, Fate } from "../pool/lease.ts";
+import type { Fate, Verdict } from "../pool/lease.ts";
 import type { ProcessUsage } from "../process/accounting.ts";
 import type { WorkerdProcess } from "../process/workerd.ts";
 import { HOME_LIMITS } from "./limits.ts";
+import type { HomeRequest } from "./options.ts";
 
 /** A call of an object while it lasts. */
 export interface HomeCall {
   readonly id: string;
-  readonly request: LeaseRequest & { readonly isForgetting?: boolean | undefined; readonly objectKey?: string | undefined };
+  readonly request: HomeRequest;
   readonly startedMs: number;
   readonly settle: (verdict: Verdict) => void;
   /** Its part of the CPU time of the process: that of each moment is shared by those who were there. */
@@ -26,6 +27,9 @@ export class Home {
   readonly calls = new Map<string, HomeCall>();
   process: WorkerdProcess | undefined;
   isEnding = false;
+  /** Settles when its process is gone, and all that it wrote is read. */
+  readonly gone: Promise<void>;
+  readonly #gone = Promise.withResolvers<void>();
   /** Calls that it has had. */
   count = 0;
   /** How many it had had when what it stores was last looked at. */
@@ -49,6 +53,11 @@ export class Home {
     this.tenant = tenant;
     this.seat = seat;
     this.idleSinceMs = nowMs;
+    this.gone = this.#gone.promise;
+  }
+
+  leave(): void {
+    this.#gone.resolve();
   }
 
   /** Its thread was free, or began the call that is named. */

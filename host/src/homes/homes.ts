@@ -1,40 +1,13 @@
-import type { Log } from "../log.ts";
 import { FairQueue } from "../pool/fair-queue.ts";
-import { Refusal, type Fate, type Lease, type LeaseRequest, type LiveUsage, type Verdict } from "../pool/lease.ts";
+import type { Fate, Lease, LiveUsage, Refusal, Verdict } from "../pool/lease.ts";
 import { Output } from "../pool/output.ts";
 import { POOL_LIMITS } from "../pool/limits.ts";
 import { fateOf } from "../pool/watch.ts";
-import type { Accounting } from "../process/accounting.ts";
 import type { WorkerdProcess } from "../process/workerd.ts";
 import { Home, type HomeCall } from "./home.ts";
+import type { HomeRequest, HomesOptions } from "./options.ts";
 import { HOME_LIMITS } from "./limits.ts";
-
-export interface HomeRequest extends LeaseRequest {
-  /** Names the folder: 64 hexadecimal digits. */
-  readonly home: string;
-  /** Names the object within it. */
-  readonly objectKey?: string | undefined;
-  /** It makes room: how much is stored is no matter. */
-  readonly isForgetting?: boolean | undefined;
-}
-
-export interface HomesOptions {
-  /** The most memory that a process can bear, whatever a call asks for. */
-  readonly maxMemoryMb: number;
-  /** A home that keeps more than this when nobody calls it is ended. */
-  readonly mostIdleMb: number;
-  /** What the objects of one function may store. */
-  readonly mostStoredMb: number;
-  readonly boot: (seat: number, home: string, onLine: (line: string) => void) => Promise<WorkerdProcess>;
-  /** Bytes of what the home has stored. */
-  readonly storedBytes: (home: string) => Promise<number>;
-  readonly remove: (home: string) => Promise<void>;
-  readonly accounting: Accounting;
-  readonly now: () => number;
-  readonly newId: () => string;
-  readonly log: Log;
-  readonly onCrash: (why: string) => void;
-}
+import { allBusy, crowded, didNotStart, full, memoryTooLarge } from "./refusals.ts";
 
 interface Waiting {
   readonly request: HomeRequest;
@@ -124,19 +97,25 @@ export class Homes {
   /** Ends the home and deletes what it has stored. */
   async remove(key: string): Promise<void> {
     if (!/^[0-9a-f]{64}$/.test(key)) throw new Error("A home is named by a hash");
-    const removing = this.#remove(key).finally(() => this.#removing.delete(key));
+    const removing = this.#remove(key).finally(() => {
+      this.#removing.delete(key);
+      this.#dispatch();
+    });
     this.#removing.set(key, removing);
     await removing;
   }
 
   async #remove(key: string): Promise<void> {
-    const home = this.#homes.get(key);
-    if (home) {
-      this.#end(home, "ended", undefined);
-      await home.process?.ended;
-    }
+    const present = this.#presentOf(key);
+    for (const home of present) this.#end(home, "ended", undefined);
+    await Promise.all(present.map(({ gone }) => gone));
     this.#full.delete(key);
     await this.#options.remove(key);
+  }
+
+  /** Also those that are ending: nobody else may have their folder before they are gone. */
+  #presentOf(key: string): readonly Home[] {
+    return [...this.#present].filter((home) => home.key === key);
   }
 
   async close(): Promise<void> {
@@ -144,16 +123,13 @@ export class Homes {
     clearInterval(this.#tidying);
     clearInterval(this.#watching);
     for (const home of this.#present) this.#end(home, "ended", undefined);
-    await Promise.all([...this.#present].flatMap(({ process }) => (process ? [process.ended] : [])));
+    await Promise.all([...this.#present].map(({ gone }) => gone));
   }
 
   async #refuse({ limits, home, isForgetting, objectKey = "" }: HomeRequest): Promise<void> {
     const { maxMemoryMb } = this.#options;
     await this.#removing.get(home);
-    if (limits.memoryMb > maxMemoryMb) {
-      const message = `The tier's memoryMb is ${limits.memoryMb}, and a process of objects may have ${maxMemoryMb}: start with --memory`;
-      throw new Refusal("UNAVAILABLE", "MEMORY_LIMIT_TOO_LARGE", message, 60_000);
-    }
+    if (limits.memoryMb > maxMemoryMb) throw memoryTooLarge(limits.memoryMb, maxMemoryMb);
     if (this.#queue.size >= HOME_LIMITS.waiting) throw allBusy();
     if (this.#homes.get(home)?.isCrowdedFor(objectKey, this.#options.now())) throw crowded();
     if (!this.#full.has(home) || isForgetting) return;
@@ -169,11 +145,15 @@ export class Homes {
       this.#grant(next);
     }
     // Those are left whose home is not there: one of each is enough to boot it.
-    const left = this.#queue.take(({ request }) => !this.#homes.has(request.home) && this.#hasRoom(request));
+    const left = this.#queue.take(({ request }) => this.#isAway(request.home) && this.#hasRoom(request));
     if (!left) return;
     this.#queue.push(left.request.home, left);
     this.#boot(left.request);
     this.#dispatch();
+  }
+
+  #isAway(key: string): boolean {
+    return this.#presentOf(key).length === 0 && !this.#removing.has(key);
   }
 
   #servingOf(key: string): Home | undefined {
@@ -222,11 +202,9 @@ export class Homes {
         const why = error instanceof Error ? error.message : String(error);
         log("error", "process-did-not-start", { process: "home", why });
         onCrash(`it did not start: ${why}`);
+        const ofIt = () => this.#queue.take(({ request }) => request.home === key);
+        for (let next = ofIt(); next; next = ofIt()) next.refuse(didNotStart());
         this.#forget(home);
-        for (let next = this.#queue.take(({ request }) => request.home === key); next;) {
-          next.refuse(new Refusal("UNAVAILABLE", "HOME_DID_NOT_START", "The process of the objects did not start", 1_000));
-          next = this.#queue.take(({ request }) => request.home === key);
-        }
       },
     );
   }
@@ -255,10 +233,9 @@ export class Homes {
   #finish(lease: string, fate: Fate): void {
     const home = this.#called.get(lease);
     if (!home) return;
-    this.#called.delete(lease);
     if (home.process) home.observe(this.#options.accounting.usage(home.process.pid));
     if (fate === "kept") home.noteFree();
-    home.finish(lease, fate, this.#options.now());
+    this.#settle(home, lease, fate);
     this.#dispatch();
   }
 
@@ -267,11 +244,14 @@ export class Homes {
     if (home.isEnding) return;
     home.isEnding = true;
     if (this.#homes.get(home.key) === home) this.#homes.delete(home.key);
-    for (const id of home.calls.keys()) {
-      this.#called.delete(id);
-      home.finish(id, guilty?.id === id ? fate : "lost", this.#options.now());
-    }
+    // Of one that has not begun it is known only when all that the process wrote is read.
+    for (const { id, hasBegun } of home.calls.values()) if (hasBegun) this.#settle(home, id, guilty?.id === id ? fate : "lost");
     home.process?.kill("SIGKILL");
+  }
+
+  #settle(home: Home, id: string, fate: Fate): void {
+    this.#called.delete(id);
+    home.finish(id, fate, this.#options.now());
   }
 
   #onEnd(home: Home, how: string, said: string): void {
@@ -288,6 +268,8 @@ export class Homes {
   }
 
   #forget(home: Home): void {
+    for (const id of home.calls.keys()) this.#settle(home, id, "lost");
+    home.leave();
     this.#present.delete(home);
     if (this.#homes.get(home.key) === home) this.#homes.delete(home.key);
     if (!this.#isClosed) this.#dispatch();
@@ -362,18 +344,4 @@ export class Homes {
       if (isLarge || now() - home.idleSinceMs > HOME_LIMITS.idleMs) this.#end(home, "ended", undefined);
     }
   }
-}
-
-function allBusy(): Refusal {
-  return new Refusal("UNAVAILABLE", "NO_HOME_FREE", "Cannot call an object now: every process for objects is busy", 1_000);
-}
-
-function crowded(): Refusal {
-  const message = `Cannot call another object now: ${HOME_LIMITS.objects} objects of this function were called in the last ${HOME_LIMITS.objectMs} ms`;
-  return new Refusal("UNAVAILABLE", "TOO_MANY_OBJECTS_AT_A_TIME", message, 1_000);
-}
-
-function full(mostStoredMb: number): Refusal {
-  const message = `The objects of this function store more than ${mostStoredMb} MiB: delete some of them`;
-  return new Refusal("LIMIT_EXCEEDED", "OBJECTS_STORE_TOO_MUCH", message, 60_000);
 }

@@ -8,7 +8,7 @@ import { Texts } from "../../shared/texts.ts";
 import { FUNCTION_LIMITS } from "../limits.ts";
 import { choose, type Share } from "./choose.ts";
 import type { Choice, EntrypointInfo, Live, LiveObject, ObjectCall, Settings } from "./engine.ts";
-import { Objects, type Leaving, type ObjectInfo, type ObjectName } from "./objects.ts";
+import { noClass, noMethod, Objects, toObjectName, type Leaving, type ObjectInfo, type ObjectName } from "./objects.ts";
 import { Secrets, type SecretInfo, type SecretKind } from "./secrets.ts";
 import { CREATE_TABLES, type Deployment, type FunctionRow, type NewVersion, type VersionRow } from "./tables.ts";
 import { Tails, type TailEvent } from "./tails.ts";
@@ -526,31 +526,6 @@ function namespaceOf(name: string): string {
 
 export function noFunction(name: string): DoError {
   return new DoError("NOT_FOUND", `There is no function "${name}"`, { reason: "NO_SUCH_FUNCTION" });
-}
-
-export function noMethod(name: string, method: string, { name: entrypoint, methods }: EntrypointInfo): DoError {
-  const known = methods.filter((one) => one !== "fetch").join(", ") || "none";
-  return new DoError("NOT_FOUND", `${name} has no method "${method}" in ${entrypoint}; it has ${known}`, { reason: "NO_SUCH_METHOD" });
-}
-
-function noClass(name: string, asked: string | undefined, classes: readonly string[]): DoError {
-  const known = classes.join(", ") || "none";
-  if (asked === undefined && classes.length > 1) {
-    return new DoError("INVALID_ARGUMENT", `${name} has several classes of objects: entrypoint must say which of ${known}`);
-  }
-  const which = asked === undefined ? "a class that extends DurableObject" : `the class "${asked}" that extends DurableObject`;
-  return new DoError("NOT_FOUND", `${name} does not have ${which}; it has ${known}`, { reason: "NO_SUCH_ENTRYPOINT" });
-}
-
-/** A cursor that a list gave. @throws DoError INVALID_ARGUMENT */
-function toObjectName(cursor: string): ObjectName {
-  try {
-    const [entrypoint, name] = JSON.parse(cursor) as unknown[];
-    if (typeof entrypoint === "string" && typeof name === "string") return { entrypoint, name };
-  } catch {
-    // It is none.
-  }
-  throw new DoError("INVALID_ARGUMENT", "Cannot list objects: cursor must be what a list gave");
 }
 
 function noVersion(name: string, id: string): DoError {

@@ -1,5 +1,6 @@
 import { DoError } from "../../../../sdk/src/errors.ts";
 import { newId } from "../../shared/ids.ts";
+import type { EntrypointInfo } from "./engine.ts";
 import { FUNCTION_LIMITS } from "../limits.ts";
 
 /** An object of a function, as it is listed. */
@@ -111,4 +112,29 @@ export class Objects {
     this.#sql.exec("INSERT INTO homes VALUES (?, ?)", functionName, id);
     return id;
   }
+}
+
+export function noMethod(name: string, method: string, { name: entrypoint, methods }: EntrypointInfo): DoError {
+  const known = methods.filter((one) => one !== "fetch").join(", ") || "none";
+  return new DoError("NOT_FOUND", `${name} has no method "${method}" in ${entrypoint}; it has ${known}`, { reason: "NO_SUCH_METHOD" });
+}
+
+export function noClass(name: string, asked: string | undefined, classes: readonly string[]): DoError {
+  const known = classes.join(", ") || "none";
+  if (asked === undefined && classes.length > 1) {
+    return new DoError("INVALID_ARGUMENT", `${name} has several classes of objects: entrypoint must say which of ${known}`);
+  }
+  const which = asked === undefined ? "a class that extends DurableObject" : `the class "${asked}" that extends DurableObject`;
+  return new DoError("NOT_FOUND", `${name} does not have ${which}; it has ${known}`, { reason: "NO_SUCH_ENTRYPOINT" });
+}
+
+/** A cursor that a list gave. @throws DoError INVALID_ARGUMENT */
+export function toObjectName(cursor: string): ObjectName {
+  try {
+    const [entrypoint, name] = JSON.parse(cursor) as unknown[];
+    if (typeof entrypoint === "string" && typeof name === "string") return { entrypoint, name };
+  } catch {
+    // It is none.
+  }
+  throw new DoError("INVALID_ARGUMENT", "Cannot list objects: cursor must be what a list gave");
 }

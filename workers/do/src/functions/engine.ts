@@ -12,8 +12,8 @@ import type {
   Settings,
   ValueCall,
 } from "../../../core-services/gateway/functions/engine.ts";
-import { functionsOf, noMethod } from "../../../core-services/gateway/functions/functions.ts";
-import type { Leaving, ObjectName } from "../../../core-services/gateway/functions/objects.ts";
+import { functionsOf } from "../../../core-services/gateway/functions/functions.ts";
+import { noMethod, type Leaving, type ObjectName } from "../../../core-services/gateway/functions/objects.ts";
 import { doesNotLoad } from "../../../core-services/gateway/functions/service.ts";
 import { byteLength } from "../../../core-services/shared/hash.ts";
 import { newId } from "../../../core-services/shared/ids.ts";
@@ -28,7 +28,8 @@ import { policy as policyOf } from "../policy.ts";
 import { FunctionRunHost } from "./host.ts";
 import { Positions } from "./positions.ts";
 import { Redactor } from "./redact.ts";
-import { homeKeyOf, limitsOf, objectKeyOf, runFunction, valueOf } from "./run.ts";
+import { homeKeyOf, objectKeyOf } from "./object-keys.ts";
+import { limitsOf, runFunction, valueOf } from "./run.ts";
 
 /** What loading code once may take, whatever its tier: it is to define things, not to work. */
 const DESCRIBE_LIMITS = { wallMs: 10_000, cpuMs: 250 };

@@ -5,7 +5,6 @@ import { configOf } from "../../../core-services/auth/config.ts";
 import { realmOf } from "../../../core-services/auth/realm.ts";
 import type { Live } from "../../../core-services/gateway/functions/engine.ts";
 import { functionsOf } from "../../../core-services/gateway/functions/functions.ts";
-import type { ObjectName } from "../../../core-services/gateway/functions/objects.ts";
 import { principalIdOf } from "../../../core-services/gateway/functions/names.ts";
 import { sha256 } from "../../../core-services/shared/hash.ts";
 import { newId } from "../../../core-services/shared/ids.ts";
@@ -27,6 +26,7 @@ import type { Principal } from "../principal.ts";
 import { endedError } from "./endings.ts";
 import { Engine } from "./engine.ts";
 import { dispatchTo } from "./dispatcher.ts";
+import { homeKeyOf, objectKeyOf } from "./object-keys.ts";
 import { askObject } from "./objects.ts";
 import { FunctionRunHost, type FunctionResponse } from "./host.ts";
 import { Positions } from "./positions.ts";
@@ -178,16 +178,6 @@ async function runWithin(deps: ExecuteDeps, call: FunctionRun, policy: Policy, p
 function warmIdOf(tenant: string, policy: Policy, { codeHash }: Live): string {
   const kept = { ...policy, limits: { ...policy.limits, wallMs: 0 } };
   return sha256(tenant, JSON.stringify(kept), codeHash, harnessHash());
-}
-
-/** Of a function's objects: names from outside are in it as parts of a hash, so none can be another's, or a path. */
-export function homeKeyOf(tenant: string, home: string): string {
-  return sha256("home", tenant, home);
-}
-
-/** Of one object, among all that there are. */
-export function objectKeyOf(tenant: string, home: string, { entrypoint, name }: ObjectName): string {
-  return sha256("object", tenant, home, entrypoint, name);
 }
 
 let harness: string | undefined;

@@ -65,7 +65,7 @@ export function addFunctions(program: Command, act: Act): void {
     );
   functions
     .command("delete")
-    .description("delete a function with its versions and secrets, or all with a tag")
+    .description("delete a function with its versions, secrets and objects, or all with a tag")
     .argument("[name]")
     .option("--tag <tag>")
     .option("--namespace <name>", "of those with the tag")
