@@ -1,7 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { createProgram } from "../../sdk/src/cli/program.ts";
 import { connect } from "../../sdk/src/index.ts";
 import { uploadFrom } from "../../sdk/src/node.ts";
 import { doer, startDoer } from "../support/doer.ts";
@@ -11,6 +12,19 @@ let host: TestHost;
 let folder: string;
 let env: Record<string, string>;
 const run = async (args: readonly string[], stdin?: string) => doer(args, { env, cwd: folder, ...(stdin === undefined ? {} : { stdin }) });
+
+/** The same in this process, which is sooner there: what it writes to standard output. */
+async function here(...args: readonly string[]): Promise<string> {
+  const said: string[] = [];
+  const spy = vi.spyOn(process.stdout, "write").mockImplementation((text) => said.push(String(text)) > 0);
+  try {
+    await createProgram(() => undefined).parseAsync(["--url", host.url, "--key", host.rootKey, ...args], { from: "user" });
+    return said.join("");
+  } finally {
+    spy.mockRestore();
+  }
+}
+const file = (name: string) => join(folder, name);
 
 beforeAll(async () => {
   host = await testHost();
@@ -89,5 +103,72 @@ describe("doer deploy", () => {
     expect((await run(["secrets", "delete", "TOKEN", "--function", "hello"])).stdout).toBe("TOKEN is deleted\n");
     expect((await run(["functions", "delete", "hello"])).stdout).toBe("Deleted hello\n");
     expect((await fetch(`${host.url}/fn/root/hello`)).status).toBe(404);
+  });
+});
+
+describe("doer functions", () => {
+  it("calls, shows, changes and says what was live", async () => {
+    writeFileSync(
+      join(folder, "tools.ts"),
+      `import { WorkerEntrypoint } from "cloudflare:workers";
+       export default ({ input, env }) => ({ got: input, unit: env.UNIT, big: 2n ** 60n });
+       export class Tools extends WorkerEntrypoint { add(a, b) { return a + b; } }`,
+    );
+    writeFileSync(join(folder, "egress.json"), JSON.stringify({ allow: ["api.example.com"] }));
+    expect(await here("deploy", file("tools.ts"), "--egress", file("egress.json"))).toMatch(/^tools ver_\w+ is live\n$/);
+    expect(await here("functions", "call", "tools", "add", "1", "2", "--entrypoint", "Tools")).toBe("3\n");
+    expect(JSON.parse(await here("functions", "invoke", "tools", "--input", '{"a":1}', "--json"))).toEqual({
+      result: { got: { a: 1 }, unit: null, big: "1152921504606846976" },
+      resultEncoding: expect.anything() as object,
+    });
+    const info = JSON.parse(await here("functions", "update", "tools", "--tag", "x", "--public")) as {
+      tags: string[];
+      public: boolean;
+    };
+    expect(info).toMatchObject({ tags: ["x"], public: true });
+    expect(JSON.parse(await here("functions", "update", "tools", "--no-tags"))).toMatchObject({ tags: [], public: true });
+    const shown = JSON.parse(await here("functions", "show", "tools", "--json")) as {
+      deployment: { shares: { version: string }[] };
+    };
+    const id = shown.deployment.shares[0]?.version ?? "";
+    expect(await here("functions", "deployments", "tools")).toContain(id);
+    expect(JSON.parse(await here("functions", "version", "tools", id))).toMatchObject({
+      files: ["tools.ts"],
+      settings: { egress: { allow: ["api.example.com"] } },
+    });
+    expect(await here("functions", "version", "tools", id, "--file", "tools.ts")).toContain("class Tools");
+    await expect(here("functions", "version", "tools", id, "--file", "no.ts")).rejects.toThrow("it has tools.ts");
+  });
+});
+
+describe("doer variables", () => {
+  it("sets, lists and deletes what the next call has", async () => {
+    writeFileSync(join(folder, "unit.ts"), "export default ({ env }) => env.UNIT + env.SIGN");
+    await here("deploy", file("unit.ts"));
+    expect(await here("variables", "set", "UNIT", "EUR", "--function", "unit")).toBe("UNIT is set\n");
+    expect(await run(["variables", "set", "SIGN"], "+\n")).toMatchObject({ code: 0, stdout: "SIGN is set\n" });
+    expect(await here("functions", "invoke", "unit")).toBe("EUR+\n");
+    expect(await here("variables", "list", "--function", "unit")).toMatch(/UNIT +EUR +20/);
+    expect(await here("variables", "delete", "UNIT", "--function", "unit")).toBe("UNIT is deleted\n");
+    expect(await here("functions", "invoke", "unit")).toBe("undefined+\n");
+    await expect(here("variables", "set", "no-name", "x")).rejects.toThrow("letters, digits and _");
+  });
+});
+
+describe("doer namespaces and routes", () => {
+  it("look after namespaces and circuits", async () => {
+    expect(await here("namespaces", "create", "customers")).toBe("customers is there\n");
+    expect(await here("namespaces", "list")).toMatch(/customers +0 /);
+    expect(await here("namespaces", "delete", "customers")).toBe("customers is deleted\n");
+    writeFileSync(
+      join(folder, "route.json"),
+      JSON.stringify({ match: { path: "/x", headers: { "x-beta": { exact: "1" } } }, target: { function: "shop" }, auth: "none" }),
+    );
+    expect(await here("routes", "set", "beta", file("route.json"))).toBe("beta is made\n");
+    expect(await here("routes", "match", `${host.url}/r/root/x`, "--header", "x-beta: 1")).toContain("beta -> function:shop");
+    expect(await here("routes", "match", `${host.url}/r/root/x`)).toContain("no route");
+    await fetch(`${host.url}/r/root/x`, { headers: { "x-beta": "1" } });
+    expect(await here("routes", "circuits")).toMatch(/function:shop +closed/);
+    expect(await here("routes", "close", "function:shop")).toBe("function:shop is asked again\n");
   });
 });

@@ -13,6 +13,7 @@ afterAll(() => rmSync(dir, { recursive: true }));
 
 const WRONG: [what: string, args: string[], message: RegExp][] = [
   ["no command", [], /which command\?\n\nUsage: doer/],
+  ["no command of a group", ["variables"], /which command\?\n\nUsage: doer variables [^]*delete/],
   ["a command that is not there", ["rnu", "x.ts"], /unknown command 'rnu'\n\(Did you mean run\?\)/],
   ["an option that is not there", ["ps", "--al"], /unknown option '--al'\n\(Did you mean --all\?\)/],
   ["no file", ["run"], /missing required argument 'file'/],

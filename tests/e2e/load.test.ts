@@ -14,10 +14,11 @@ const MOST_TO_END_MS = 250;
 let host: TestHost;
 /** When the last DELETE request came, by the host's log: the command that sends one takes its time to start. */
 let deletedMs = 0;
-const keys = { flood: "", calm: "" };
+const keys = { flood: "", calm: "", single: "" };
 
 /** A tier without limits on how many at a time: those have tests of their own. */
-const TIERS = { tiers: { free: { extends: "tenant", concurrent: 2_000, perMinute: null, tenantConcurrent: null, tenantPerMinute: null } } };
+const FREE = { extends: "tenant", concurrent: 2_000, perMinute: null, tenantConcurrent: null, tenantPerMinute: null };
+const TIERS = { tiers: { free: FREE, one: { ...FREE, concurrent: 1 } } };
 
 beforeAll(async () => {
   host = await testHost(TIERS, {
@@ -26,11 +27,15 @@ beforeAll(async () => {
       if (event === "request" && members?.["method"] === "DELETE") deletedMs = performance.now() - Number(members["durationMs"]);
     },
   });
-  for (const name of ["flood", "calm"] as const) {
+  for (const [name, tier] of [
+    ["flood", "free"],
+    ["calm", "free"],
+    ["single", "one"],
+  ] as const) {
     const made = await host.ask("/rpc/auth/createTenant", {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ params: [name, { tier: "free" }] }),
+      body: JSON.stringify({ params: [name, { tier }] }),
     });
     keys[name] = ((await made.json()) as { result: { key: string } }).result.key;
   }
@@ -111,6 +116,33 @@ describe("fairness", () => {
     expect(Math.max(...flooded.map(({ usage }) => usage?.queueMs ?? 0))).toBeGreaterThan(1_000);
     agent.destroy();
   }, 60_000);
+});
+
+describe("who may run one at a time", () => {
+  it("runs the one, nothing of the others, and holds no process for them", async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 50 });
+    const send = (input: string) =>
+      post(agent, keys.single, {
+        code: `await db.upsert("ran", input, {}); while (!(await db.get("ran", "go").catch(() => undefined))) await new Promise((r) => setTimeout(r, 20)); return input`,
+        input,
+      });
+    const first = send("first");
+    const authorization = `Bearer ${keys.single}`;
+    const running = async () => (await host.ask("/executions?state=running", { headers: { authorization } })).text();
+    await expect.poll(running, { interval: 20 }).toContain(`"state":"running"`);
+    const others = await Promise.all(Array.from({ length: 49 }, (_, n) => send(`other-${n}`)));
+    expect(others.map(({ code }) => code)).toEqual(others.map(() => "LIMIT_EXCEEDED"));
+    const go = JSON.stringify({ params: ["ran", "go", {}] });
+    await host.ask("/rpc/db/upsert", { method: "POST", body: go, headers: { authorization, "content-type": "application/json" } });
+    expect(await first).toMatchObject({ outcome: "ok" });
+    const kept = await post(agent, keys.single, { code: `return (await db.list("ran")).items.map((item) => item.id).sort()` });
+    expect(kept.result).toEqual(["first", "go"]);
+    // Their places are free: as many as there are at once wait for nobody.
+    const after = await Promise.all(Array.from({ length: DEFAULT_EXECUTORS.max }, () => post(agent, keys.calm, { code: "return 1" })));
+    expect(after.map(({ outcome }) => outcome)).toEqual(after.map(() => "ok"));
+    expect(await (await host.ask("/executions?state=running")).json()).toMatchObject({ items: [] });
+    agent.destroy();
+  });
 });
 
 describe("a busy loop", () => {

@@ -14,6 +14,8 @@ export const PRINCIPAL = { principal: { kind: "service", id: "svc-shop", tenant:
 
 /** Of the binding that is a dispatcher. */
 const NAMESPACE = { ...PRINCIPAL, namespace: "customers" };
+/** With the function `guard` as outbound Worker. */
+const GUARDED = { ...NAMESPACE, outbound: { worker: { service: "guard" }, params: [{ name: "customer" }] } };
 
 export interface ClientWorker {
   /** Asks the other Worker for a path. */
@@ -67,6 +69,10 @@ function withClient(storageDir: string, settings: object | undefined): string {
       binding(
         "DISPATCHER",
         `service = (name = "do", entrypoint = "Dispatcher", props = (json = ${JSON.stringify(JSON.stringify(NAMESPACE))}))`,
+      ),
+      binding(
+        "GUARDED_DISPATCHER",
+        `service = (name = "do", entrypoint = "Dispatcher", props = (json = ${JSON.stringify(JSON.stringify(GUARDED))}))`,
       ),
     ],
     durableObjects: [],

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
+import type { DoError } from "../../sdk/src/errors.ts";
 import { decide, mayReach, type Decision } from "../../workers/core-services/gateway/egress/decide.ts";
-import { guardedRequest, type Network, type Outgoing, type WayOut } from "../../workers/core-services/gateway/egress/guarded-request.ts";
+import { guardedRequest, type Network, type WayOut } from "../../workers/core-services/gateway/egress/guarded-request.ts";
+import type { Outgoing } from "../../workers/core-services/gateway/egress/redirects.ts";
 import { outgoing } from "../../workers/core-services/gateway/egress/headers.ts";
 import { EgressRules, withoutSecrets } from "../../workers/core-services/gateway/egress/rules.ts";
 import { readText } from "../../workers/core-services/gateway/egress/body.ts";
@@ -171,8 +173,17 @@ function networkOf(answers: Record<string, () => Response>) {
   return { network, asked };
 }
 
-function way(rules: unknown, network: Network): WayOut {
-  return { rules: EgressRules.parse(rules), publicNetwork: network, localNetwork: undefined, loopbackOrigins: [] };
+function way(rules: unknown, network: Network, secrets: Record<string, string> = {}): WayOut {
+  const values = (names: readonly string[]) =>
+    Promise.resolve(Object.fromEntries(Object.entries(secrets).filter(([name]) => names.includes(name))));
+  return {
+    rules: EgressRules.parse(rules),
+    publicNetwork: network,
+    localNetwork: undefined,
+    loopbackOrigins: [],
+    cdnLoop: "do; id=1",
+    secrets: { values },
+  };
 }
 
 function outgoingTo(url: string, more: Partial<Outgoing> = {}): Outgoing {
@@ -201,7 +212,7 @@ describe("redirects", () => {
     const answer = await guardedRequest(way(rules, network), outgoingTo("https://a.example.com/", { headers }));
     expect([answer.url, answer.redirected, await readText(answer.body)]).toEqual(["https://b.example.com/next", true, "here"]);
     expect(asked[0]?.headers.get("x-key")).toBe("of-a");
-    expect(Object.fromEntries(asked[1]?.headers ?? [])).toEqual({ "x-other": "1", "user-agent": "do", "cdn-loop": "do" });
+    expect(Object.fromEntries(asked[1]?.headers ?? [])).toEqual({ "x-other": "1", "user-agent": "do", "cdn-loop": "do; id=1" });
     expect(asked.every(({ init }) => init.redirect === "manual")).toBe(true);
   });
 
@@ -246,6 +257,72 @@ describe("redirects", () => {
     expect(await guardedRequest(way("allow-all", network), outgoingTo("https://a.example.com/", { redirect: "manual" }))).toMatchObject({
       status: 302,
     });
+  });
+});
+
+describe("a header with a named secret", () => {
+  const named = (value: object, more: object = {}) => ({
+    allow: { "a.example.com": [{ transform: [{ headers: { authorization: value, "x-plain": "1" } }], ...more }], "b.example.com": [] },
+  });
+  const send = (rules: unknown, network: Network, secrets: Record<string, string>) =>
+    guardedRequest(way(rules, network, secrets), outgoingTo("https://a.example.com/"));
+
+  it("has its value as it is when the request is sent, after its prefix", async () => {
+    const { network, asked } = networkOf({ "https://a.example.com/": () => new Response("") });
+    const secrets = { KEY: "one" };
+    await send(named({ secret: "KEY", prefix: "Bearer " }), network, secrets);
+    secrets.KEY = "two";
+    await send(named({ secret: "KEY" }), network, secrets);
+    expect(asked.map(({ headers }) => [headers.get("authorization"), headers.get("x-plain")])).toEqual([
+      ["Bearer one", "1"],
+      ["two", "1"],
+    ]);
+  });
+
+  it("does not follow to where a redirect leads", async () => {
+    const { network, asked } = networkOf({
+      "https://a.example.com/": redirect(302, "https://b.example.com/"),
+      "https://b.example.com/": () => new Response(""),
+    });
+    await send(named({ secret: "KEY" }), network, { KEY: "one" });
+    expect(asked.map(({ headers }) => headers.get("authorization"))).toEqual(["one", null]);
+  });
+
+  it.each([
+    [{}, "SECRET_MISSING"],
+    [{ KEY: "one\ntwo" }, "SECRET_UNFIT"],
+    [{ KEY: " padded" }, "SECRET_UNFIT"],
+    [{ KEY: "\u20ac" }, "SECRET_UNFIT"],
+    [{ KEY: "x".repeat(8_193) }, "SECRET_UNFIT"],
+  ])("is none with %j: nothing is sent, and the value is in no error", async (secrets, rule) => {
+    const { network, asked } = networkOf({ "https://a.example.com/": () => new Response("") });
+    const error = await send(named({ secret: "KEY" }), network, secrets).catch((thrown: unknown) => thrown as DoError);
+    expect(error).toMatchObject({ code: "PERMISSION_DENIED", reason: "EGRESS_DENIED", details: { rule } });
+    expect((error as DoError).message).toMatch(/adds the secret KEY, which /);
+    for (const value of Object.values(secrets)) expect((error as DoError).message).not.toContain(value);
+    expect(asked).toEqual([]);
+  });
+
+  it("is sent at its longest", async () => {
+    const { network, asked } = networkOf({ "https://a.example.com/": () => new Response("") });
+    await send(named({ secret: "KEY" }), network, { KEY: "x".repeat(8_192) });
+    expect(asked[0]?.headers.get("authorization")).toHaveLength(8_192);
+  });
+
+  it("is shown by its name, and cannot be a name that is none", () => {
+    const rules = EgressRules.parse(named({ secret: "KEY", prefix: "Bearer " }));
+    expect(withoutSecrets(rules)).toMatchObject({
+      allow: { "a.example.com": [{ transform: [{ headers: { authorization: { secret: "KEY", prefix: "Bearer " }, "x-plain": "***" } }] }] },
+    });
+    for (const wrong of [{ secret: "a b" }, { secret: "" }, { secret: "KEY", prefix: "a\r\nb" }, { secret: "KEY", suffix: "x" }, {}, "***"])
+      expect([wrong, EgressRules.safeParse(named(wrong as object)).success]).toEqual([wrong, false]);
+  });
+
+  it("goes over https only", async () => {
+    const { network, asked } = networkOf({});
+    const sent = guardedRequest(way(named({ secret: "KEY" }), network, { KEY: "one" }), outgoingTo("http://a.example.com/"));
+    await expect(sent).rejects.toMatchObject({ details: { rule: "INSECURE_SECRET" } });
+    expect(asked).toEqual([]);
   });
 });
 

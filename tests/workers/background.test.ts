@@ -27,6 +27,7 @@ function authorityOf(
       address: undefined,
       origin: undefined,
       resourcePath: "",
+      cdnLoop: "",
       credential: isByCredential ? credential : undefined,
       rates: () => [],
     },

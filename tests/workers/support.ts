@@ -1,6 +1,6 @@
 import { exports } from "cloudflare:workers";
 import type Do from "../../workers/do/src/do.ts";
-import type { DbCapability } from "../../workers/do/src/capabilities.ts";
+import type { DbCapability } from "../../workers/do/src/service-stubs.ts";
 import type { ExecutionsCapability } from "../../workers/do/src/session.ts";
 
 /** The surface that a binding has. */

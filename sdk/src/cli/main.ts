@@ -14,7 +14,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     return exitCode;
   } catch (thrown) {
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return EXIT.ok; // help, version
-    const error = thrown instanceof CommanderError ? asUsageError(thrown, program) : thrown;
+    const error = thrown instanceof CommanderError ? asUsageError(thrown, commandOf(program, args)) : thrown;
     // Read here again: what is wrong may be the reading of the options.
     if (args.includes("--json")) jsonToStdout(problemJson(error));
     else toStderr(problemText(error));
@@ -23,8 +23,13 @@ async function main(args: readonly string[]): Promise<ExitCode> {
 }
 
 /** A mistake in the arguments; a command line without a command gets the help. */
-function asUsageError({ code, message }: CommanderError, program: Command): UsageError {
-  return new UsageError(code === "commander.help" ? `which command?\n\n${program.helpInformation()}` : message.replace(/^error: /, ""));
+function asUsageError({ code, message }: CommanderError, command: Command): UsageError {
+  return new UsageError(code === "commander.help" ? `which command?\n\n${command.helpInformation()}` : message.replace(/^error: /, ""));
+}
+
+/** The command that the arguments lead to, as far as they name one. */
+function commandOf(program: Command, args: readonly string[]): Command {
+  return args.reduce((at, arg) => at.commands.find((command) => command.name() === arg) ?? at, program);
 }
 
 function exitCodeOf(error: unknown): ExitCode {

@@ -4,11 +4,14 @@ import { actor } from "./act.ts";
 import { addAuth } from "./commands/auth.ts";
 import { addDb } from "./commands/db/db.ts";
 import { addDeploy } from "./commands/gateway/deploy.ts";
-import { addFunctions, addRollback } from "./commands/gateway/functions.ts";
+import { addFunctions } from "./commands/gateway/functions.ts";
+import { addNamespaces } from "./commands/gateway/namespaces.ts";
 import { addObjects } from "./commands/gateway/objects.ts";
 import { addPackagesCommand } from "./commands/gateway/packages.ts";
 import { addSecrets } from "./commands/gateway/secrets.ts";
 import { addTail } from "./commands/gateway/tail.ts";
+import { addVariables } from "./commands/gateway/variables.ts";
+import { addRollback } from "./commands/gateway/versions.ts";
 import { addEgress } from "./commands/gateway/egress.ts";
 import { addRoutes } from "./commands/gateway/routes.ts";
 import { addEval } from "./commands/eval.ts";
@@ -42,7 +45,18 @@ export function createProgram(done: (code: ExitCode) => void): Command {
   const act = actor(done);
   for (const add of [addRun, addEval, addPs, addKill, addLogs, addWhoami, addLogin, addKeys, addAuth, addDb, addQueue, addSchedule])
     add(program, act);
-  for (const add of [addDeploy, addFunctions, addObjects, addRollback, addSecrets, addPackagesCommand, addTail, addRoutes, addEgress])
+  for (const add of [
+    addDeploy,
+    addFunctions,
+    addObjects,
+    addRollback,
+    addTail,
+    addSecrets,
+    addVariables,
+    addNamespaces,
+    addPackagesCommand,
+  ])
     add(program, act);
+  for (const add of [addRoutes, addEgress]) add(program, act);
   return program;
 }

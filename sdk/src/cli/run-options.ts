@@ -27,9 +27,24 @@ export function parseInput(text: string): unknown {
   }
 }
 
-function parseTimeout(text: string): number {
+export function parseTimeout(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError("It must be a whole number of milliseconds, 1 or more.");
   return Number(text);
+}
+
+export function parseCount(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError("It must be a whole number, 1 or more.");
+  return Number(text);
+}
+
+/** An argument of a method, as it is typed: JSON, or text where it is none. */
+export function parseArgument(text: string): unknown {
+  if (!/^[[{"]|^(?:null|true|false)$|^-?\d+(?:\.\d+)?$/.test(text)) return text;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
 }
 
 function parseServices(text: string): ServiceName[] {

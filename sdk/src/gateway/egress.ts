@@ -18,10 +18,17 @@ export interface EgressMatch {
   headers?: EgressPair[] | undefined;
 }
 
+/** A secret of the tenant by its name, read when a request is sent. While it is not set, the request is refused. */
+export interface EgressSecret {
+  secret: string;
+  /** Before it, as `Bearer `. It is shown. */
+  prefix?: string | undefined;
+}
+
 export interface EgressRule {
   match?: EgressMatch | undefined;
   /** Headers that are set on the request; the code does not see them. */
-  transform?: { headers: Record<string, string> }[] | undefined;
+  transform?: { headers: Record<string, string | EgressSecret> }[] | undefined;
   /** Answered by do itself: nobody is asked. */
   response?:
     | { statusCode: number; headers?: Record<string, string> | undefined; body?: string | undefined; contentType?: string | undefined }

@@ -28,9 +28,15 @@ export type Binding =
   | { type: "plain_text"; name: string; text: string }
   | { type: "json"; name: string; json: unknown }
   | { type: "secret_text"; name: string; text: string }
-  | { type: "dispatch_namespace"; name: string; namespace: string }
   /** Objects of a class of this function, or of another one of the tenant. */
-  | { type: "durable_object_namespace"; name: string; class_name: string; script_name?: string | undefined };
+  | { type: "durable_object_namespace"; name: string; class_name: string; script_name?: string | undefined }
+  | { type: "dispatch_namespace"; name: string; namespace: string; outbound?: OutboundBinding | undefined };
+
+/** The function whose fetch() answers the requests of what a dispatcher calls, and the names in its `env` that the dispatcher gives. */
+export interface OutboundBinding {
+  worker: { service: string; entrypoint?: string | undefined };
+  params?: { name: string }[] | undefined;
+}
 
 export interface FunctionLimits {
   wallMs?: number | undefined;
@@ -122,6 +128,11 @@ interface OfFunction {
   function?: string | undefined;
 }
 
+interface OfSecret extends OfFunction {
+  /** For egress rules, which name it; no code gets it. */
+  egress?: true | undefined;
+}
+
 /** Saved functions. Kept by hand; tests/unit/sdk-types.test.ts holds it to the definition of the service. */
 export interface GatewayFunctions {
   /** @throws DoError UNPROCESSABLE with file, line and reason for code that does not load; the live version stays */
@@ -156,10 +167,10 @@ export interface GatewayFunctions {
   ): Promise<{ items: FunctionObject[]; cursor?: string | undefined }>;
   /** With all that it has stored. */
   deleteObject(name: string, object: string, options: { entrypoint: string }): Promise<{ deleted: boolean }>;
-  /** Of one function, or without it of all of the tenant's. It is never shown. */
-  setSecret(key: string, value: string, options?: OfFunction): Promise<{ key: string; updatedAt: string }>;
-  listSecrets(options?: OfFunction): Promise<{ items: { key: string; updatedAt: string }[] }>;
-  deleteSecret(key: string, options?: OfFunction): Promise<{ deleted: boolean }>;
+  /** Of one function, for egress rules alone, or else of all of the tenant's. It is never shown. */
+  setSecret(key: string, value: string, options?: OfSecret): Promise<{ key: string; updatedAt: string }>;
+  listSecrets(options?: OfSecret): Promise<{ items: { key: string; updatedAt: string }[] }>;
+  deleteSecret(key: string, options?: OfSecret): Promise<{ deleted: boolean }>;
   /** A variable that can be read again, of one function, or without it of all of the tenant's. The next call has it. */
   setVariable(key: string, value: string, options?: OfFunction): Promise<{ key: string; updatedAt: string }>;
   listVariables(options?: OfFunction): Promise<{ items: { key: string; value: string; updatedAt: string }[] }>;

@@ -1,12 +1,14 @@
 import type { ServiceName } from "../types.ts";
 
+export type RouteMethod = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS";
+
 /** Which requests take a route: all that is said must hold. */
 export interface RouteMatch {
   /** `api.example.com` or `*.example.com`: a host that the operator has given to the tenant. */
   host?: string | undefined;
   /** URLPattern's syntax: literals, `:name`, `:name?` and `*`. */
   path: string;
-  methods?: ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS")[] | undefined;
+  methods?: RouteMethod[] | undefined;
   headers?: Record<string, { exact: string } | { present: true }> | undefined;
 }
 
@@ -43,6 +45,21 @@ export interface RouteHeaderChanges {
   remove?: string[] | undefined;
 }
 
+/** https://fetch.spec.whatwg.org/#http-cors-protocol */
+export interface RouteCors {
+  /** `https://app.example.com`, `https://*.example.com`; `*` is everybody, `null` what has no origin. */
+  origins: string[];
+  /** Default: those that the route takes. */
+  methods?: RouteMethod[] | undefined;
+  /** That pages may send. `*` is all but `authorization`. */
+  headers?: string[] | undefined;
+  /** That pages may read of an answer. */
+  exposeHeaders?: string[] | undefined;
+  /** With cookies: for origins that are named, on a host of your own. */
+  credentials?: boolean | undefined;
+  maxAgeSeconds?: number | undefined;
+}
+
 export interface RouteSpec {
   match: RouteMatch;
   target: RouteTarget;
@@ -51,6 +68,8 @@ export interface RouteSpec {
   /** `tenant`, the default: a credential of the tenant that holds `gateway:read:routes/<name>`, or `write`, by the method. */
   auth?: "tenant" | "none" | undefined;
   rateLimit?: { limit: number; windowMs: number; by?: "all" | "address" | "principal" | { header: string } | undefined } | undefined;
+  /** Pages of which other origins may use it. */
+  cors?: RouteCors | undefined;
   transform?: { request?: RouteHeaderChanges | undefined; response?: RouteHeaderChanges | undefined } | undefined;
   /** Default 10,000: all tries together. */
   timeoutMs?: number | undefined;

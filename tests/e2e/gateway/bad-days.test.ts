@@ -1,17 +1,19 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { RouteSpec } from "../../../sdk/src/gateway.ts";
+import { gatewayOf, type TestGateway } from "../../support/gateway.ts";
 import { testHost, type TestHost } from "../../support/host.ts";
 import { echo, startUpstream, type Upstream } from "../../support/upstream.ts";
 
 let host: TestHost;
 let upstream: Upstream;
 let other: Upstream;
-let n = 0;
+let gateway: TestGateway;
 
 beforeAll(async () => {
   [upstream, other] = await Promise.all([startUpstream(), startUpstream()]);
   host = await testHost({ loopbackOrigins: [upstream.origin, other.origin] });
-  await call("setEgress", { allow: [`127.0.0.1:${upstream.port}`, `127.0.0.1:${other.port}`] });
+  gateway = gatewayOf(host);
+  await gateway.call("setEgress", { allow: [`127.0.0.1:${upstream.port}`, `127.0.0.1:${other.port}`] });
 });
 afterAll(() => Promise.all([host.stop(), upstream.stop(), other.stop()]));
 beforeEach(async () => {
@@ -19,26 +21,12 @@ beforeEach(async () => {
     server.seen.length = 0;
     server.handle = echo;
   }
-  await call("closeCircuit", `upstream:127.0.0.1:${upstream.port}`);
+  await gateway.call("closeCircuit", `upstream:127.0.0.1:${upstream.port}`);
 });
 
-async function call(method: string, ...params: unknown[]): Promise<unknown> {
-  const response = await host.ask(`/rpc/gateway/${method}`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ params }),
-  });
-  const body = (await response.json()) as { result: unknown };
-  if (response.status !== 200) throw new Error(JSON.stringify(body));
-  return body.result;
-}
-
-/** A route of its own, open to all. @returns its path */
-async function route(spec: Partial<RouteSpec> = {}): Promise<string> {
-  const name = `route-${++n}`;
-  await call("setRoute", name, { match: { path: `/${name}` }, target: { url: `${upstream.origin}/${name}` }, auth: "none", ...spec });
-  return `/r/root/${name}`;
-}
+/** A route of its own to the upstream, open to all. @returns its path */
+const route = async (spec: Partial<RouteSpec> = {}) =>
+  `${await gateway.route({ circuit: {}, target: { url: `${upstream.origin}/x` }, ...spec })}/x`;
 
 const ask = (path: string, init: RequestInit = {}) => fetch(host.url + path, init);
 
@@ -101,7 +89,7 @@ describe("a retry", () => {
     upstream.seen.length = 0;
     expect((await ask(await route({ retry: { attempts: 5, backoffMs: 10_000 }, timeoutMs: 300 }))).status).toBe(503);
     expect(upstream.seen).toHaveLength(1);
-    await call("closeCircuit", `upstream:127.0.0.1:${upstream.port}`);
+    await gateway.call("closeCircuit", `upstream:127.0.0.1:${upstream.port}`);
     upstream.seen.length = 0;
     script("hang");
     expect((await ask(await route({ retry: { attempts: 3, tryMs: 50, backoffMs: 1 } }))).status).toBe(504);
@@ -129,7 +117,7 @@ describe("a circuit", () => {
     expect([open.status, await open.json()]).toMatchObject([503, { reason: "CIRCUIT_OPEN" }]);
     expect(Number(open.headers.get("retry-after"))).toBe(1);
     expect(upstream.seen).toHaveLength(2);
-    expect(await call("listCircuits")).toMatchObject({
+    expect(await gateway.call("listCircuits")).toMatchObject({
       items: expect.arrayContaining([expect.objectContaining({ state: "open" })]) as unknown,
     });
     await expect.poll(async () => (await ask(path)).status, { interval: 50 }).toBe(200);
@@ -145,7 +133,7 @@ describe("a circuit", () => {
     }
     script(500, 200);
     expect([(await ask(path)).status, (await ask(path)).status]).toEqual([500, 503]);
-    expect(await call("closeCircuit", `upstream:127.0.0.1:${upstream.port}`)).toEqual({ closed: true });
+    expect(await gateway.call("closeCircuit", `upstream:127.0.0.1:${upstream.port}`)).toEqual({ closed: true });
     expect((await ask(path)).status).toBe(200);
   });
 });

@@ -1,38 +1,28 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { RouteSpec } from "../../../sdk/src/gateway.ts";
+import { gatewayOf, type TestGateway } from "../../support/gateway.ts";
 import { testHost, type TestHost } from "../../support/host.ts";
 import { startUpstream, type Upstream } from "../../support/upstream.ts";
 
 let host: TestHost;
 let upstream: Upstream;
-let n = 0;
+let gateway: TestGateway;
 
 beforeAll(async () => {
   upstream = await startUpstream();
   host = await testHost({ loopbackOrigins: [upstream.origin] });
-  await call("setEgress", { allow: [`127.0.0.1:${upstream.port}`] });
+  gateway = gatewayOf(host);
+  await gateway.call("setEgress", { allow: [`127.0.0.1:${upstream.port}`] });
 });
 afterAll(() => Promise.all([host.stop(), upstream.stop()]));
 beforeEach(() => void (upstream.seen.length = 0));
 
-async function call(method: string, ...params: unknown[]): Promise<unknown> {
-  const response = await host.ask(`/rpc/gateway/${method}`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ params }),
-  });
-  const body = (await response.json()) as { result: unknown };
-  if (response.status !== 200) throw new Error(JSON.stringify(body));
-  return body.result;
-}
-
 /** A route of its own that keeps answers, open to all. @returns its path */
-async function route(spec: Partial<RouteSpec> = {}): Promise<string> {
-  const name = `cached-${++n}`;
-  const match = { path: `/${name}/*` };
-  await call("setRoute", name, { match, target: { url: `${upstream.origin}/{0}` }, auth: "none", cache: {}, circuit: false, ...spec });
-  return `/r/root/${name}/x`;
-}
+const route = async (spec: Partial<RouteSpec> = {}) =>
+  `${await gateway.route({ target: { url: `${upstream.origin}/{0}` }, cache: {}, ...spec })}/x`;
+
+/** The route of a path that `route()` made. */
+const nameOf = (path: string) => path.split("/")[3] ?? "";
 
 /** Each answer says which it is, with these headers. */
 function answer(headers: Record<string, string>): void {
@@ -203,16 +193,16 @@ describe("what is kept", () => {
     const first = await ask(one);
     expect(first.headers.has("cache-tag")).toBe(false);
     await ask(two);
-    expect(await call("purge", { tags: ["mine", "no-such"] })).toEqual({ purged: 1 });
+    expect(await gateway.call("purge", { tags: ["mine", "no-such"] })).toEqual({ purged: 1 });
     expect([(await ask(one)).body, (await ask(two)).body]).toEqual(["3", "2"]);
-    expect(await call("purge", { tags: ["a"] })).toEqual({ purged: 2 });
+    expect(await gateway.call("purge", { tags: ["a"] })).toEqual({ purged: 2 });
     await ask(one);
     await ask(two);
-    expect(await call("purge", { urls: [host.url + one] })).toEqual({ purged: 1 });
-    expect(await call("purge", { routes: [`cached-${n}`] })).toEqual({ purged: 1 });
+    expect(await gateway.call("purge", { urls: [host.url + one] })).toEqual({ purged: 1 });
+    expect(await gateway.call("purge", { routes: [nameOf(two)] })).toEqual({ purged: 1 });
     await ask(one);
-    expect(Number(((await call("purge", { all: true })) as { purged: number }).purged)).toBeGreaterThan(0);
-    expect(await call("purge", { all: true })).toEqual({ purged: 0 });
+    expect(Number(((await gateway.call("purge", { all: true })) as { purged: number }).purged)).toBeGreaterThan(0);
+    expect(await gateway.call("purge", { all: true })).toEqual({ purged: 0 });
   });
 
   it("is of an answer of its size and not of one that is a byte more, which passes all the same", async () => {
@@ -242,7 +232,7 @@ describe("what is kept", () => {
     };
     const first = ask(path);
     await asked;
-    await call("purge", { all: true });
+    await gateway.call("purge", { all: true });
     finish();
     expect(await first).toMatchObject({ body: "old", cache: "do; fwd=uri-miss" });
     answer({ "cache-control": "max-age=60" });
@@ -253,8 +243,8 @@ describe("what is kept", () => {
     answer({ "cache-control": "max-age=60" });
     const path = await route();
     await ask(path);
-    await call("setRoute", `cached-${n}`, {
-      match: { path: `/cached-${n}/*` },
+    await gateway.call("setRoute", nameOf(path), {
+      match: { path: `/${nameOf(path)}/*` },
       target: { url: `${upstream.origin}/{0}` },
       auth: "none",
       cache: {},

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { ExecutionAnswer } from "../../../sdk/src/types.ts";
+import { gatewayOf } from "../../support/gateway.ts";
 import { testHost, type TestHost } from "../../support/host.ts";
 import { echo, startUpstream, type Upstream } from "../../support/upstream.ts";
 
@@ -19,14 +20,7 @@ beforeEach(() => {
   canary.seen.length = 0;
 });
 
-async function call(method: string, params: unknown[]): Promise<{ status: number; body: Record<string, unknown> }> {
-  const response = await host.ask(`/rpc/gateway/${method}`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ params }),
-  });
-  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
-}
+const call = (method: string, params: readonly unknown[]) => gatewayOf(host).attempt(method, ...params);
 
 async function setEgress(rules: unknown): Promise<void> {
   expect(await call("setEgress", [rules])).toMatchObject({ status: 200 });
@@ -157,6 +151,81 @@ describe("what code reaches", () => {
     });
     const answer = await run(`const r = await fetch("https://api.example.com/x"); return [r.status, await r.json()]`);
     expect(answer.result).toEqual([418, { a: 1 }]);
+  });
+});
+
+describe("a header from a named secret", () => {
+  const rules = () => ({
+    allow: { [here()]: [{ transform: [{ headers: { authorization: { secret: "UPSTREAM_KEY", prefix: "Bearer " } } }] }] },
+  });
+  const sent = () => upstream.seen.map(({ headers }) => headers.authorization);
+  const FETCH = `return fetch(input).then((r) => r.status, (e) => [e.reason, e.message])`;
+
+  it("refuses while it is not set, is sent when it is, and is another one with the next request", async () => {
+    await setEgress(rules());
+    const refused = (await run(FETCH, at())).result as string[];
+    expect(refused).toEqual(["EGRESS_DENIED", expect.stringMatching(/the secret UPSTREAM_KEY, which is not set/)]);
+    expect((await call("testEgress", [{ url: at() }])).body).toMatchObject({ result: { allowed: false, reason: "SECRET_MISSING" } });
+    expect(upstream.seen).toEqual([]);
+    await call("setSecret", ["UPSTREAM_KEY", "first-value", { egress: true }]);
+    expect((await run(FETCH, at())).result).toBe(200);
+    // Within one execution, too.
+    const rotated = host.execute({
+      code: `await fetch(input); await fetch(input + "wait"); return (await fetch(input)).status`,
+      input: at(),
+    });
+    const waits = Promise.withResolvers<() => void>();
+    upstream.handle = (request, response) => {
+      if (request.url === "/wait") waits.resolve(() => echo(request, response));
+      else echo(request, response);
+    };
+    const goOn = await waits.promise;
+    await call("setSecret", ["UPSTREAM_KEY", "second-value", { egress: true }]);
+    goOn();
+    expect(((await (await rotated).json()) as ExecutionAnswer).result).toBe(200);
+    expect(sent()).toEqual(["first-value", "first-value", "first-value", "second-value"].map((value) => `Bearer ${value}`));
+    expect((await call("testEgress", [{ url: at() }])).body).toMatchObject({ result: { allowed: true, adds: ["authorization"] } });
+    await call("deleteSecret", ["UPSTREAM_KEY", { egress: true }]);
+    expect((await run(FETCH, at())).result).toEqual(refused);
+  });
+
+  it("is of egress before it is of the tenant; a function has the tenant's alone, and none of another's", async () => {
+    await setEgress(rules());
+    await call("setSecret", ["UPSTREAM_KEY", "of-the-tenant"]);
+    await call("deploy", [
+      "looks",
+      { code: `export default async ({ env, input }) => [Object.keys(env).includes("UPSTREAM_KEY"), (await fetch(input)).status]` },
+    ]);
+    expect((await call("invoke", ["looks", at()])).body).toEqual({ result: [true, 200] });
+    await call("setSecret", ["UPSTREAM_KEY", "of-egress", { egress: true }]);
+    await call("deleteSecret", ["UPSTREAM_KEY"]);
+    expect((await call("invoke", ["looks", at()])).body).toEqual({ result: [false, 200] });
+    await call("setSecret", ["UPSTREAM_KEY", "of-the-function", { function: "looks" }]);
+    await call("deleteSecret", ["UPSTREAM_KEY", { egress: true }]);
+    expect(((await call("invoke", ["looks", at()])).body["details"] as { error: { message: string } }).error.message).toMatch(/not set/);
+    expect(sent()).toEqual(["Bearer of-the-tenant", "Bearer of-egress"]);
+  });
+
+  it("is sent by a route, whose caller does not see it", async () => {
+    await setEgress(rules());
+    await call("setRoute", ["keyed", { match: { path: "/keyed" }, target: { url: at("/keyed") }, auth: "none", circuit: false }]);
+    const refused = await fetch(`${host.url}/r/root/keyed`);
+    const problem = await refused.text();
+    expect([refused.status, (JSON.parse(problem) as { reason: string }).reason]).toEqual([502, "EGRESS_DENIED"]);
+    expect(problem).not.toContain("UPSTREAM_KEY");
+    await call("setSecret", ["UPSTREAM_KEY", "of-a-route", { egress: true }]);
+    upstream.handle = (_request, response) => void response.end("ok");
+    expect(await (await fetch(`${host.url}/r/root/keyed`)).text()).toBe("ok");
+    expect(sent()).toEqual(["Bearer of-a-route"]);
+    const shown = JSON.stringify([await call("getEgress", []), await call("listSecrets", [{ egress: true }])]);
+    expect([shown.includes("of-a-route"), shown.includes("UPSTREAM_KEY")]).toEqual([false, true]);
+  });
+
+  it("is told apart from a function's", async () => {
+    expect((await call("setSecret", ["A", "b", { egress: true, function: "looks" }])).body["message"]).toMatch(
+      /function or egress, and not both/,
+    );
+    expect((await call("setSecret", ["A", "b", { function: "egress:" }])).status).toBe(400);
   });
 });
 

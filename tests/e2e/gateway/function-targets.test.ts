@@ -1,18 +1,21 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { RouteSpec } from "../../../sdk/src/gateway.ts";
 import type { ExecutionRecord } from "../../../sdk/src/types.ts";
+import { gatewayOf, type TestGateway } from "../../support/gateway.ts";
 import { testHost, type TestHost } from "../../support/host.ts";
 import { echo, startUpstream, type Upstream } from "../../support/upstream.ts";
 
 let host: TestHost;
 let upstream: Upstream;
+let gateway: TestGateway;
 let other: Upstream;
 let n = 0;
 
 beforeAll(async () => {
   [upstream, other] = await Promise.all([startUpstream(), startUpstream()]);
   host = await testHost({ loopbackOrigins: [upstream.origin, other.origin] });
-  await call("setEgress", {
+  gateway = gatewayOf(host);
+  await gateway.call("setEgress", {
     allow: { [here(upstream)]: [{ transform: [{ headers: { "x-api-key": "hidden-from-code" } }] }], [here(other)]: [] },
   });
 });
@@ -25,26 +28,17 @@ beforeEach(() => {
 
 const here = ({ port }: Upstream) => `127.0.0.1:${port}`;
 
-async function attempt(method: string, ...params: unknown[]) {
-  const response = await host.ask(`/rpc/gateway/${method}`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ params }),
-  });
-  return { status: response.status, body: (await response.json()) as { result?: unknown; detail?: string } };
-}
-
-async function call(method: string, ...params: unknown[]): Promise<unknown> {
-  const { status, body } = await attempt(method, ...params);
-  if (status !== 200) throw new Error(JSON.stringify(body));
-  return body.result;
-}
-
 /** Deploys a function, and leads a route to it. @returns the path of the route */
 async function routed(code: string, spec: Partial<RouteSpec> = {}, more: object = {}): Promise<string> {
   const name = `target-${++n}`;
-  await call("deploy", name, { code, ...more });
-  await call("setRoute", name, { match: { path: `/${name}/*` }, target: { function: name }, auth: "none", circuit: false, ...spec });
+  await gateway.call("deploy", name, { code, ...more });
+  await gateway.call("setRoute", name, {
+    match: { path: `/${name}/*` },
+    target: { function: name },
+    auth: "none",
+    circuit: false,
+    ...spec,
+  });
   return `/r/root/${name}`;
 }
 
@@ -92,14 +86,16 @@ describe("a function that a route leads to", () => {
   });
 
   it("is one of a namespace, by the customer that is named", async () => {
-    await call("createNamespace", "customers");
+    await gateway.call("createNamespace", "customers");
     for (const id of ["acme", "globex"]) {
       // oxlint-disable-next-line no-await-in-loop -- one after the other
-      await call("deploy", `customers/${id}`, { code: `export default { fetch: () => Response.json({ of: ${JSON.stringify(id)} }) }` });
+      await gateway.call("deploy", `customers/${id}`, {
+        code: `export default { fetch: () => Response.json({ of: ${JSON.stringify(id)} }) }`,
+      });
     }
     const name = `customers-${++n}`;
     const target = { function: "customers/{customer}", customer: { from: "header", name: "x-customer-id" } } as const;
-    await call("setRoute", name, { match: { path: `/${name}` }, target, auth: "none", json: "required" });
+    await gateway.call("setRoute", name, { match: { path: `/${name}` }, target, auth: "none", json: "required" });
     const of = async (id: string) => (await fetch(`${host.url}/r/root/${name}`, { headers: { "x-customer-id": id } })).json();
     expect([await of("acme"), await of("globex")]).toEqual([{ of: "acme" }, { of: "globex" }]);
     expect(await of("initech")).toMatchObject({ reason: "NO_SUCH_FUNCTION" });
@@ -211,14 +207,16 @@ describe("the network of a function", () => {
   it("takes no rules of its own that add to requests or answer them", async () => {
     for (const rule of [{ transform: [{ headers: { a: "b" } }] }, { response: { statusCode: 200 } }]) {
       // oxlint-disable-next-line no-await-in-loop -- one after the other
-      const { status, body } = await attempt("deploy", "refused", { code: ECHO, egress: { allow: { "api.example.com": [rule] } } });
-      expect([status, body.detail]).toMatchObject([400, expect.stringMatching(/egress/) as string]);
+      const { status, body } = await gateway.attempt("deploy", "refused", { code: ECHO, egress: { allow: { "api.example.com": [rule] } } });
+      expect([status, body["detail"]]).toMatchObject([400, expect.stringMatching(/egress/) as string]);
     }
   });
 
   it("is not there while it is loaded", async () => {
-    const { status, body } = await attempt("deploy", "early", { code: `await fetch("${upstream.origin}"); export default () => 1` });
-    expect([status, body.detail]).toMatchObject([422, expect.stringMatching(/global scope/) as string]);
+    const { status, body } = await gateway.attempt("deploy", "early", {
+      code: `await fetch("${upstream.origin}"); export default () => 1`,
+    });
+    expect([status, body["detail"]]).toMatchObject([422, expect.stringMatching(/global scope/) as string]);
     expect(upstream.seen).toEqual([]);
   });
 

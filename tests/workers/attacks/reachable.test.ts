@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { dbDefinition } from "../../../workers/core-services/db/schema.ts";
-import { Services } from "../../../workers/do/src/capabilities.ts";
+import { Services } from "../../../workers/do/src/service-stubs.ts";
 import { GuestSurface } from "../../../workers/do/src/executor/guest-surface.ts";
 import { Control } from "../../../workers/do/src/executor/execute.ts";
 import { RunStop } from "../../../workers/do/src/executor/isolate-runner.ts";

@@ -10,6 +10,7 @@ const NOWHERE = {
   address: undefined,
   origin: undefined,
   resourcePath: "",
+  cdnLoop: "",
   isGuest: false,
   cause: undefined,
   requestId: "req_01M7YEBV9WQSQ34P2RRSS1QHFF",

@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import type { QueueService, ScheduleService } from "../../../sdk/src/index.ts";
-import type { AuthCapability, DbCapability, GatewayCapability } from "../../../workers/do/src/capabilities.ts";
+import type { AuthCapability, DbCapability, GatewayCapability } from "../../../workers/do/src/service-stubs.ts";
 import type Do from "../../../workers/do/src/do.ts";
 import type { ExecutionsCapability } from "../../../workers/do/src/session.ts";
 import { anonymousBinding, bindingFor, newTenant } from "../support.ts";

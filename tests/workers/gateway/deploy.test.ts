@@ -59,6 +59,19 @@ describe("versions and deployments", () => {
     const share = first.filter((version) => version === 1).length;
     expect(share).toBeGreaterThan(8);
     expect(share).toBeLessThan(40);
+    const deployed = (percentage: number) =>
+      gateway.setDeployment("ab", [
+        { version: two.version, percentage: 100 - percentage },
+        { version: one.version, percentage },
+      ]);
+    // The same again, said the other way round: nobody changes over. Then whoever had what grows keeps it.
+    await deployed(25);
+    expect(await Promise.all(keys.map(of))).toEqual(first);
+    await deployed(60);
+    const second = await Promise.all(keys.map(of));
+    expect(second.filter((_, i) => first[i] === 1)).toEqual(Array.from({ length: share }, () => 1));
+    await deployed(25);
+    expect(await Promise.all(keys.map(of))).toEqual(first);
   });
 
   it.each([

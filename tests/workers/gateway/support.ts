@@ -1,5 +1,5 @@
 import type { gatewayDefinition } from "../../../workers/core-services/gateway/schema.ts";
-import type { ServiceStub } from "../../../workers/do/src/capabilities.ts";
+import type { ServiceStub } from "../../../workers/do/src/service-stubs.ts";
 import { bindingFor, newTenant } from "../support.ts";
 
 type Method = (...args: unknown[]) => Promise<unknown>;

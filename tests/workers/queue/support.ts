@@ -5,7 +5,7 @@ import { QUEUE_LIMITS, type QueueLimits } from "../../../workers/core-services/q
 import { queueService } from "../../../workers/core-services/queue/service.ts";
 import { queuesOf } from "../../../workers/core-services/queue/tenant.ts";
 import type { queueDefinition } from "../../../workers/core-services/queue/schema.ts";
-import type { ServiceStub } from "../../../workers/do/src/capabilities.ts";
+import type { ServiceStub } from "../../../workers/do/src/service-stubs.ts";
 import { newTenant } from "../support.ts";
 
 /** A clock that a test moves, ahead of that of the alarms. */

@@ -10,6 +10,9 @@ export const FUNCTION_LIMITS = {
   moduleBytes: 4 * 1024 * 1024,
   bindings: 64,
   bindingBytes: 65_536,
+  /** Names that a dispatcher may tell its outbound Worker, and the characters of the JSON of all their values. */
+  outboundParams: 32,
+  outboundBytes: 65_536,
   tags: 8,
   /** Of one function, of all of its classes together. */
   objects: 10_000,

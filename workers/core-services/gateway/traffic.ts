@@ -8,7 +8,7 @@ import type { EgressRules } from "./egress/rules.ts";
 import { Seal } from "./egress/seal.ts";
 import { TargetHealth, type Admission, type CircuitState, type Verdict } from "./routes/health.ts";
 import { RateLimiter, type RateAnswer, type RateAsked } from "./routes/limiter.ts";
-import type { RouteSpec } from "./routes/route.ts";
+import type { Route, RouteSpec } from "./routes/route.ts";
 import { RouteStore, type StoredRoute } from "./routes/route-store.ts";
 
 /** What of a request decides which route it takes, as it is sent to the object. */
@@ -74,6 +74,10 @@ export class Traffic extends DurableObject {
     const { isCached } = this.#routes.table;
     if (!matched || !stored) return { found: undefined, isCached, allowed: this.#routes.table.allowed(request) };
     return { found: { stored, groups: matched.groups }, isCached, allowed: [] };
+  }
+  /** The routes that a request may take when it comes, of which a browser asks before. */
+  possible({ headers, ...asked }: MatchAsked, announced: readonly string[]): Route[] {
+    return this.#routes.table.possible({ ...asked, headers: headersOf(headers) }, announced);
   }
   explain({ headers, ...asked }: MatchAsked): { route: string; because: string }[] {
     return this.#routes.table.explain({ ...asked, headers: headersOf(headers) });

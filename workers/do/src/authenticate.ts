@@ -21,6 +21,8 @@ export interface Circumstances {
   /** The part of it that has tokens of its own: `/mcp`, or empty for all else. */
   readonly resourcePath: string;
   readonly requestId: string;
+  /** By whom it was passed on (RFC 8586); empty for what came by no HTTP. */
+  readonly cdnLoop: string;
   /** From code that do runs. */
   readonly isGuest: boolean;
   /** Why it is done, if nobody asks for it now: `queue:orders`. */

@@ -40,7 +40,7 @@ export class Background extends WorkerEntrypoint<Cloudflare.Env, BackgroundProps
   async request({ url, method = "GET", headers = {}, body = "", timeoutMs = BACKGROUND_TIMEOUT_MS }: HttpRequest): Promise<HttpAnswer> {
     // Whose credential is gone asks for nothing any more.
     await this.#session();
-    const way = await wayOutOfTenant(this.env, this.ctx.props.sponsor.principal.tenant);
+    const way = await wayOutOfTenant(this.env, this.ctx.props.sponsor.principal.tenant, "");
     const answer = await guardedRequest(way, {
       url,
       method,
@@ -66,6 +66,7 @@ export class Background extends WorkerEntrypoint<Cloudflare.Env, BackgroundProps
           address: undefined,
           origin: undefined,
           resourcePath: "",
+          cdnLoop: "",
           isGuest: sponsor.isGuest,
           cause: `${cause.kind}:${cause.name}`,
         },

@@ -13,7 +13,7 @@ import { Session, type ExecutionsCapability, type OnEvent, type SessionDeps } fr
 const BY_ITSELF = { isGuest: false, cause: undefined } as const;
 
 /** Of a call over RPC nobody says where it comes from. */
-const NOWHERE = { address: undefined, origin: undefined, resourcePath: "", ...BY_ITSELF } as const;
+const NOWHERE = { address: undefined, origin: undefined, resourcePath: "", cdnLoop: "", ...BY_ITSELF } as const;
 
 /**
  * The one entrypoint: `env.DO` of another Worker, and the HTTP handler. A binding whose `props` name a principal acts
@@ -22,12 +22,22 @@ const NOWHERE = { address: undefined, origin: undefined, resourcePath: "", ...BY
 export default class Do extends WorkerEntrypoint {
   override async fetch(request: Request): Promise<Response> {
     try {
-      const { origin, pathname } = new URL(request.url);
+      const url = new URL(request.url);
+      const { origin, pathname } = url;
       const resourcePath = /^\/mcp(?:\/|$)/.test(pathname) ? "/mcp" : "";
+      const cdnLoop = request.headers.get("cdn-loop") ?? "";
       const { DO_TRUSTED_INGRESS: trusted } = this.env;
       return await handle(
         request,
-        this.#session({ address: addressOf(request, trusted), origin, resourcePath, ...BY_ITSELF, ...requestIdOf(request, trusted) }),
+        url,
+        this.#session({
+          address: addressOf(request, trusted),
+          origin,
+          resourcePath,
+          cdnLoop,
+          ...BY_ITSELF,
+          ...requestIdOf(request, trusted),
+        }),
       );
     } catch (error) {
       // A configuration that is none, before there is anybody to answer.

@@ -19,7 +19,8 @@ import { configOf } from "../../core-services/auth/config.ts";
 import { issuerOf } from "./authenticate-jwt.ts";
 import { signingKeyOf, type SignedService } from "./authenticate-signature.ts";
 import type { Authenticator, Circumstances } from "./authenticate.ts";
-import { denied, invoke, Services, type Authority } from "./capabilities.ts";
+import { denied, invoke, type Authority } from "./capabilities.ts";
+import { Services } from "./service-stubs.ts";
 import { DoError } from "./errors.ts";
 import type { Executions } from "./executions/executions.ts";
 import { allWritten } from "./executions/unwritten.ts";
@@ -101,14 +102,16 @@ export class Session extends Services {
     const { mayExecute, concurrent, tenantConcurrent, wallMsMost } = authority.policy;
     const { env, now, waitUntil } = this.#deps;
     // To nobody in particular the executor says that their tier may not: there is no scope to ask for.
-    if (!mayExecute && authority.principal.kind === "anonymous") return execute(this.#deps, authority, request, observer);
+    if (!mayExecute && authority.principal.kind === "anonymous")
+      return execute(this.#deps, authority, request, observer, Promise.resolve());
     if (!mayExecute) throw await denied(env, authority, "Cannot run code", "executions:write");
     const realm = realmOf(env, authority.principal.tenant);
-    const lease = await realm.acquire(authority.principal.id, concurrent, tenantConcurrent, now() + wallMsMost, now());
+    const acquire = async () => realm.acquire(authority.principal.id, concurrent, tenantConcurrent, now() + wallMsMost, now());
+    const acquired = acquire();
     try {
-      return await execute(this.#deps, authority, request, observer);
+      return await execute(this.#deps, authority, request, observer, acquired);
     } finally {
-      waitUntil(realm.release(lease));
+      waitUntil(acquired.then((lease) => realm.release(lease)).catch(() => undefined));
     }
   }
 

@@ -3,6 +3,7 @@ import type { Act } from "../act.ts";
 import { EXIT } from "../exit.ts";
 import { prettyValue } from "../output/value.ts";
 import { jsonToStdout, toStdout } from "../output/write.ts";
+import { parseArgument } from "../run-options.ts";
 import { configuredSession } from "../server.ts";
 
 /** `doer auth METHOD [ARGUMENT...]`: each method of the service, as it is named in docs/auth.md. */
@@ -14,7 +15,7 @@ export function addAuth(program: Command, act: Act): void {
     .argument("[arguments...]", "each as JSON, or as text where it is none")
     .action(
       act(async (globals, [method, given]) => {
-        const params = (given as string[]).map(parsed);
+        const params = (given as string[]).map(parseArgument);
         // The server knows which methods there are, and says which one was meant.
         const auth = configuredSession(globals).auth as unknown as Record<string, (...params: unknown[]) => Promise<unknown>>;
         const result = await auth[String(method)]?.(...params);
@@ -23,13 +24,4 @@ export function addAuth(program: Command, act: Act): void {
         return EXIT.ok;
       }),
     );
-}
-
-function parsed(argument: string): unknown {
-  if (!/^[[{"]|^(?:null|true|false)$|^-?\d+(?:\.\d+)?$/.test(argument)) return argument;
-  try {
-    return JSON.parse(argument) as unknown;
-  } catch {
-    return argument;
-  }
 }

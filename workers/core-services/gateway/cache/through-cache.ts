@@ -1,11 +1,12 @@
 import { DoError } from "../../../../sdk/src/errors.ts";
 import type { Remote } from "../../auth/remote.ts";
-import { joined } from "../egress/body.ts";
 import type { RoutedRequest } from "../routes/targets.ts";
-import { hasNoBody } from "../routes/targets.ts";
-import { ageSeconds, evaluate, hasValidator, isUnchanged, mayStore, refreshed, varyOf, type CacheOptions, type Verdict } from "./policy.ts";
+import { evaluate, hasValidator, mayStore, refreshed, varyOf, type CacheOptions, type StoredHead, type Verdict } from "./policy.ts";
+import { fromStored, readUpTo, tagsOf, withoutTags } from "./answers.ts";
+import { mayCollapse, timesOf } from "./collapse.ts";
 import { parseDirectives } from "./directives.ts";
-import { CACHE_LIMITS, type CacheKey, type Found, type ResponseCache, type StoredAnswer } from "./response-cache.ts";
+import type { Landing } from "./flights.ts";
+import { CACHE_LIMITS, type Boarded, type CacheKey, type Found, type ResponseCache, type StoredAnswer } from "./response-cache.ts";
 
 export interface CacheDeps {
   readonly cache: Remote<ResponseCache>;
@@ -23,6 +24,8 @@ export interface ThroughCache {
   readonly options: CachedRoute;
   /** Whether a credential was needed to ask. */
   readonly isAuthorized: boolean;
+  /** When the request is over. */
+  readonly untilMs: number;
   /** Asks the target; undefined when there is no answer that could be kept: the failure is the asker's to tell. */
   readonly ask: (request: RoutedRequest) => Promise<Response | undefined>;
 }
@@ -49,7 +52,7 @@ export async function throughCache(deps: CacheDeps, through: ThroughCache): Prom
   const { answer: stored } = found;
   const verdict = stored && evaluate(stored, request.headers, through.options, deps.nowMs());
   if (stored && verdict && verdict.kind !== "ask") {
-    if (verdict.kind === "stale") deps.waitUntil(forward(deps, through, found, verdict));
+    if (verdict.kind === "stale") deps.waitUntil(refresh(deps, through, found, verdict));
     return {
       response: fromStored(stored, request, deps.nowMs()),
       stale: undefined,
@@ -62,21 +65,76 @@ export async function throughCache(deps: CacheDeps, through: ThroughCache): Prom
       retryable: false,
     });
   }
-  return forward(deps, through, found, verdict);
+  if (!mayCollapse(request.method, request.headers)) return forward(deps, through, found, verdict);
+  return collapsed(deps, through, found, verdict);
+}
+
+/** Equal requests are one to the target, and what of its answer is kept and fresh is the answer to all. */
+async function collapsed(deps: CacheDeps, through: ThroughCache, found: Found, verdict: Verdict | undefined): Promise<FromCache> {
+  const { request, options } = through;
+  const boarded = await board(deps, through, found, "waits");
+  if (boarded.kind === "lead") return lead(deps, through, found, verdict, boarded.flight);
+  const { answer } = boarded.found;
+  const now = answer && evaluate(answer, request.headers, options, deps.nowMs());
+  if (boarded.kind === "landed" && answer && now && now.kind !== "ask") {
+    const status = `do; fwd=${whyAsked(found, verdict)}; collapsed`;
+    return { response: fromStored(answer, request, deps.nowMs()), stale: undefined, status };
+  }
+  return forward(deps, through, boarded.found, now);
+}
+
+/** A stale answer was given; one of those who got it asks for a new one. */
+async function refresh(deps: CacheDeps, through: ThroughCache, found: Found, verdict: Verdict): Promise<void> {
+  const boarded = await board(deps, through, found, "does not wait");
+  if (boarded.kind === "lead") await lead(deps, through, found, verdict, boarded.flight);
+  if (boarded.kind === "alone") await forward(deps, through, found, verdict);
+}
+
+function board({ cache, nowMs }: CacheDeps, through: ThroughCache, { answer }: Found, wait: "waits" | "does not wait"): Promise<Boarded> {
+  const { request, key, isAuthorized, untilMs } = through;
+  const times = timesOf(untilMs - nowMs());
+  const seen = answer && { id: answer.id, responseMs: answer.responseMs };
+  return cache.board({ key, headers: [...request.headers], isAuthorized, seen, ...times, ...(wait === "waits" ? {} : { waitMs: 0 }) });
+}
+
+/** Asks for all that wait, and goes on when its own caller goes away. */
+function lead(deps: CacheDeps, through: ThroughCache, found: Found, verdict: Verdict | undefined, flight: number): Promise<FromCache> {
+  const asking = (async () => {
+    let landing: Landing = "failed";
+    try {
+      const { kept, ...answer } = await forward(deps, through, found, verdict);
+      if (answer.response) landing = kept && isFresh(kept, through.options, deps.nowMs()) ? "shared" : "for-one";
+      return answer;
+    } finally {
+      deps.waitUntil(deps.cache.land(flight, landing));
+    }
+  })();
+  deps.waitUntil(asking.catch(() => undefined));
+  return asking;
+}
+
+function isFresh(kept: StoredHead, options: CacheOptions, nowMs: number): boolean {
+  return evaluate(kept, new Headers(), options, nowMs).kind !== "ask";
+}
+
+function whyAsked({ answer, others }: Found, verdict: Verdict | undefined): string {
+  if (answer) return verdict && verdict.ttlSeconds > 0 ? "request" : "stale";
+  return others ? "vary-miss" : "uri-miss";
+}
+
+/** An answer, with its head as it is kept. */
+interface Forwarded extends FromCache {
+  readonly kept?: StoredHead;
 }
 
 async function bypass({ request, ask }: ThroughCache, why: string): Promise<FromCache> {
   return { response: await ask(request), stale: undefined, status: `do; fwd=${why}` };
 }
 
-async function forward(
-  deps: CacheDeps,
-  through: ThroughCache,
-  { answer: stored, others, since }: Found,
-  verdict: Verdict | undefined,
-): Promise<FromCache> {
+async function forward(deps: CacheDeps, through: ThroughCache, found: Found, verdict: Verdict | undefined): Promise<Forwarded> {
   const { request, ask } = through;
-  const why = stored ? (verdict && verdict.ttlSeconds > 0 ? "request" : "stale") : others ? "vary-miss" : "uri-miss";
+  const { answer: stored, since } = found;
+  const why = whyAsked(found, verdict);
   // Of a HEAD nothing is kept, and what is kept is not asked about.
   if (request.method === "HEAD")
     return { response: await ask(request), stale: staleFor(deps, through, stored, verdict), status: `do; fwd=${why}` };
@@ -93,7 +151,8 @@ async function forward(
     const headers = refreshed(stored.headers, answer.headers);
     await deps.cache.refresh(stored.id, { headers, requestMs, responseMs });
     const fresh = { ...stored, headers, requestMs, responseMs };
-    return { response: fromStored(fresh, request, responseMs), stale: undefined, status: `do; fwd=${why}; fwd-status=304; stored` };
+    const status = `do; fwd=${why}; fwd-status=304; stored`;
+    return { response: fromStored(fresh, request, responseMs), stale: undefined, status, kept: fresh };
   }
   return keep(deps, through, answer, { requestMs, responseMs, why, since });
 }
@@ -110,7 +169,7 @@ async function keep(
   through: ThroughCache,
   answer: Response,
   { requestMs, responseMs, why, since }: Came,
-): Promise<FromCache> {
+): Promise<Forwarded> {
   const { request, key, options, isAuthorized } = through;
   const storing = { method: request.method, requestHeaders: request.headers, isAuthorized };
   const asIs = { response: answer, stale: undefined, status: `do; fwd=${why}` };
@@ -131,7 +190,8 @@ async function keep(
     since,
   );
   const stored = { id: 0, status: answer.status, headers, requestMs, responseMs, body: read.bytes };
-  return { ...asIs, response: fromStored(stored, request, responseMs), status: `do; fwd=${why}${isKept ? "; stored" : ""}` };
+  const response = fromStored(stored, request, responseMs);
+  return isKept ? { ...asIs, response, status: `do; fwd=${why}; stored`, kept: stored } : { ...asIs, response };
 }
 
 function staleFor(
@@ -153,53 +213,4 @@ function conditional(requestHeaders: Headers, stored: StoredAnswer | undefined):
   if (etag !== null) headers.set("if-none-match", etag);
   if (modified !== null) headers.set("if-modified-since", modified);
   return headers;
-}
-
-/** A kept answer for a caller: its age said; without a body for who has it, and for HEAD. */
-function fromStored(stored: StoredAnswer, request: RoutedRequest, nowMs: number): Response {
-  const headers = new Headers(stored.headers.map(([name, value]): [string, string] => [name, value]));
-  headers.delete("cache-tag");
-  headers.set("age", String(Math.floor(ageSeconds(stored, nowMs))));
-  const unchanged = stored.status === 200 && isUnchanged(request.headers, headers);
-  const status = unchanged ? 304 : stored.status;
-  return new Response(request.method === "HEAD" || hasNoBody(status) ? null : stored.body, { status, headers });
-}
-
-function withoutTags(answer: Response): Response {
-  const headers = new Headers(answer.headers);
-  headers.delete("cache-tag");
-  return new Response(answer.body, { status: answer.status, headers });
-}
-
-function tagsOf(headers: Headers): string[] {
-  return (headers.get("cache-tag") ?? "")
-    .split(",")
-    .map((tag) => tag.trim())
-    .filter((tag) => tag !== "" && tag.length <= 128);
-}
-
-/** All of a body, or, where it is more than that, a stream that begins anew. */
-async function readUpTo(
-  body: ReadableStream<Uint8Array> | null,
-  maxBytes: number,
-): Promise<{ bytes: Uint8Array } | { rest: ReadableStream }> {
-  if (!body) return { bytes: new Uint8Array() };
-  const reader = body.getReader();
-  const chunks: Uint8Array[] = [];
-  for (let size = 0; size <= maxBytes;) {
-    // oxlint-disable-next-line no-await-in-loop -- a stream is read in order
-    const { done, value } = await reader.read();
-    if (done) return { bytes: joined(chunks) };
-    chunks.push(value);
-    size += value.byteLength;
-  }
-  const rest = new ReadableStream({
-    async pull(controller: ReadableStreamDefaultController<Uint8Array>) {
-      const next = chunks.shift() ?? (await reader.read()).value;
-      if (next) controller.enqueue(next);
-      else controller.close();
-    },
-    cancel: (reason) => reader.cancel(reason),
-  });
-  return { rest };
 }

@@ -1,6 +1,6 @@
 import { isInNetworks } from "../../auth/address.ts";
 import { hostOf, isAddress, isPublicHost } from "./place.ts";
-import type { EgressRule, EgressRules, Match, RequestMatch } from "./rules.ts";
+import type { AddedValue, EgressRule, EgressRules, Match, RequestMatch } from "./rules.ts";
 
 /** What is asked for, as far as rules look at it. */
 export interface Asked {
@@ -12,10 +12,18 @@ export interface Asked {
 /** What becomes of a request. `rule` names the domain of the rules that decided. */
 export type Decision =
   | { readonly kind: "denied"; readonly reason: DenyReason; readonly why: string }
-  | { readonly kind: "allowed"; readonly rule: string; readonly inject: Readonly<Record<string, string>> }
+  | { readonly kind: "allowed"; readonly rule: string; readonly inject: Readonly<Record<string, AddedValue>> }
   | { readonly kind: "answered"; readonly rule: string; readonly answer: NonNullable<EgressRule["response"]> };
 
-export type DenyReason = "SCHEME_NOT_ALLOWED" | "PRIVATE_ADDRESS" | "PORT_NOT_ALLOWED" | "NO_RULE" | "SUBNET_DENIED" | "INSECURE_SECRET";
+export type DenyReason =
+  | "SCHEME_NOT_ALLOWED"
+  | "PRIVATE_ADDRESS"
+  | "PORT_NOT_ALLOWED"
+  | "NO_RULE"
+  | "SUBNET_DENIED"
+  | "INSECURE_SECRET"
+  | "SECRET_MISSING"
+  | "SECRET_UNFIT";
 
 /**
  * What the rules say of one request, a redirect being another one. Pure. Of the domains that fit the one that says most

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { isNetwork } from "../../auth/address.ts";
+import { BindingName } from "../functions/names.ts";
 import { FIXED_HEADERS } from "./headers.ts";
 
 /** What code may reach of the network: the shape of Vercel's `NetworkPolicy`. Without rules it is nothing. */
@@ -23,9 +24,28 @@ export const HeaderValue = z
   .regex(/^[\t\x20-\x7e\x80-\xff]*$/, "must be a header's value: one line")
   .refine((value) => value === value.trim(), "must not begin or end with a space");
 
-const Headers = z.record(
-  HeaderName.refine((name) => !FIXED_HEADERS.has(name), "is a header that do itself sets"),
-  HeaderValue,
+/** What stands where a value is not shown. */
+const HIDDEN = "***";
+
+/** A secret of the tenant by its name: read when a request is sent, so that it can be another one without other rules. */
+const NamedSecret = z.strictObject({
+  secret: BindingName,
+  prefix: z
+    .string()
+    .max(64)
+    .regex(/^[\t\x20-\x7e]*$/, "must be one line")
+    .optional(),
+});
+
+const SetName = HeaderName.refine((name) => !FIXED_HEADERS.has(name), "is a header that do itself sets");
+const Headers = z.record(SetName, HeaderValue);
+const AddedHeaders = z.record(
+  SetName,
+  z.union([
+    // Rules that were shown and are set again would send it.
+    HeaderValue.refine((value) => value !== HIDDEN, `must be a value, or { "secret": NAME }: ${HIDDEN} stands for one that is not shown`),
+    NamedSecret,
+  ]),
 );
 
 const RequestMatch = z.strictObject({
@@ -50,7 +70,7 @@ const Rule = z
   .strictObject({
     match: RequestMatch.optional(),
     transform: z
-      .array(z.strictObject({ headers: Headers }))
+      .array(z.strictObject({ headers: AddedHeaders }))
       .max(8)
       .optional(),
     response: Answer.optional(),
@@ -76,6 +96,8 @@ export type EgressRules = z.output<typeof EgressRules>;
 export type EgressRule = z.output<typeof Rule>;
 export type RequestMatch = z.output<typeof RequestMatch>;
 export type Match = z.output<typeof Match>;
+/** The value of a header that a rule adds: written down, or a secret by its name. */
+export type AddedValue = z.output<typeof AddedHeaders>[string];
 
 /** Of one function. It narrows what its tenant's rules allow: what is added to requests, and answered in their place, is theirs. */
 export const OwnEgressRules = z.union([
@@ -93,12 +115,11 @@ export const DENY_ALL: EgressRules = "deny-all";
 /** Most characters of a tenant's rules as JSON. */
 export const MAX_RULES_CHARACTERS = 262_144;
 
-const HIDDEN = "***";
-
-/** The rules without what they put into requests: those are written and never read. */
+/** The rules without the values that they put into requests: those are written and never read. Which secrets they name is shown. */
 export function withoutSecrets(rules: EgressRules): EgressRules {
   if (typeof rules === "string" || rules.allow === undefined || Array.isArray(rules.allow)) return rules;
-  const hide = (headers: Record<string, string>) => Object.fromEntries(Object.keys(headers).map((name) => [name, HIDDEN]));
+  const hide = (headers: Record<string, AddedValue>) =>
+    Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, typeof value === "string" ? HIDDEN : value]));
   const hidden = ({ transform, ...rule }: EgressRule): EgressRule =>
     transform ? { ...rule, transform: transform.map(({ headers }) => ({ headers: hide(headers) })) } : rule;
   const allow = Object.fromEntries(Object.entries(rules.allow).map(([domain, ofDomain]) => [domain, ofDomain.map(hidden)]));

@@ -51,14 +51,27 @@ export interface Settings {
 export type Binding =
   | { readonly type: "plain_text"; readonly name: string; readonly text: string }
   | { readonly type: "json"; readonly name: string; readonly json: unknown }
-  | { readonly type: "dispatch_namespace"; readonly name: string; readonly namespace: string }
   /** Objects of a class of this function, or of another one of the tenant. */
   | {
       readonly type: "durable_object_namespace";
       readonly name: string;
       readonly class_name: string;
       readonly script_name?: string | undefined;
-    };
+    }
+  | DispatchBinding;
+
+export interface DispatchBinding {
+  readonly type: "dispatch_namespace";
+  readonly name: string;
+  readonly namespace: string;
+  readonly outbound?: OutboundBinding | undefined;
+}
+
+/** The function that the requests of all that a dispatcher calls go to, and the names that it is told of each call. */
+export interface OutboundBinding {
+  readonly worker: { readonly service: string; readonly entrypoint?: string | undefined };
+  readonly params?: readonly { readonly name: string }[] | undefined;
+}
 
 /** What a call needs to know of the function, as it is at this moment. */
 export interface Live extends Settings {
@@ -79,7 +92,7 @@ export interface Live extends Settings {
 export interface Choice {
   /** A version of the live deployment, its share be what it may. */
   readonly version?: string | undefined;
-  /** Equal keys get the same version for as long as the deployment stands. */
+  /** Equal keys get the same version, for as long as its share does not shrink. */
   readonly key?: string | undefined;
 }
 

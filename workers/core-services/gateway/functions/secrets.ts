@@ -12,6 +12,9 @@ type Row = { key: string; sealed: ArrayBuffer; updated_ms: number };
 /** What is encrypted on the disk, each in a table of its own: secrets, and variables, which can be read again. */
 export type SecretKind = "secrets" | "variables";
 
+/** In place of a function: secrets that egress rules alone name, which no code gets. It is no name that a function can have. */
+export const FOR_EGRESS = "egress:";
+
 /** Of a tenant and of each of its functions. Of secrets only calls get the values back; what is listed is their names. */
 export class Secrets {
   readonly #kind: SecretKind;
@@ -32,8 +35,21 @@ export class Secrets {
   }
 
   /** Those of the function alone; with an empty name, of the tenant. */
-  async own(name: string): Promise<Record<string, string>> {
-    const rows = this.#rows(name);
+  own(name: string): Promise<Record<string, string>> {
+    return this.#open(name, this.#rows(name));
+  }
+
+  /** Of the keys those that are set for egress rules, and else for all of the tenant. */
+  async forEgress(keys: readonly string[]): Promise<Record<string, string>> {
+    const named = (name: string) =>
+      this.#open(
+        name,
+        this.#rows(name).filter(({ key }) => keys.includes(key)),
+      );
+    return { ...(await named("")), ...(await named(FOR_EGRESS)) };
+  }
+
+  async #open(name: string, rows: readonly Row[]): Promise<Record<string, string>> {
     if (rows.length === 0) return {};
     const vault = this.#vault();
     const opened = rows.map(async ({ key, sealed }) => [key, await vault.open(new Uint8Array(sealed), this.#place(name, key))] as const);
@@ -65,6 +81,11 @@ export class Secrets {
 
   delete(name: string, key: string): boolean {
     return this.#sql.exec(`DELETE FROM ${this.#kind} WHERE function = ? AND key = ?`, name, key).rowsWritten > 0;
+  }
+
+  /** All of a function. */
+  deleteAll(name: string): void {
+    this.#sql.exec(`DELETE FROM ${this.#kind} WHERE function = ?`, name);
   }
 
   /** A variable's row opens as no secret. */

@@ -8,10 +8,12 @@ import type { Implementation, ServiceDefinition } from "../../shared/method.ts";
 import { onceKey } from "../../shared/once.ts";
 import { FUNCTION_LIMITS } from "../limits.ts";
 import type { functionMethods, SentBinding, Upload } from "../schema/functions.ts";
+import type { OfSecret } from "../schema/secrets.ts";
 import type { Binding, Bundled, EntrypointInfo, FunctionEngine, Settings } from "./engine.ts";
 import type { Packages } from "../packages/packages.ts";
 import { importedNames } from "../packages/imported.ts";
 import type { Functions } from "./functions.ts";
+import { FOR_EGRESS } from "./secrets.ts";
 import { filesOf, type Files } from "./upload.ts";
 
 /** What the methods act on, for one caller. */
@@ -62,9 +64,9 @@ export function functionService(deps: FunctionsDeps): Defined {
       await store.objectGone(home, { entrypoint, name: object });
       return { deleted: true };
     },
-    setSecret: (key, value, { function: name = "" } = {}) => store.setSecret("secrets", name, key, value, now()),
-    listSecrets: async ({ function: name = "" } = {}) => ({ items: await store.listSecrets("secrets", name) }),
-    deleteSecret: (key, { function: name = "" } = {}) => store.deleteSecret("secrets", name, key),
+    setSecret: (key, value, of) => store.setSecret("secrets", ownerOf(of), key, value, now()),
+    listSecrets: async (of) => ({ items: await store.listSecrets("secrets", ownerOf(of)) }),
+    deleteSecret: (key, of) => store.deleteSecret("secrets", ownerOf(of), key),
     setVariable: (key, value, { function: name = "" } = {}) => store.setSecret("variables", name, key, value, now()),
     listVariables: async ({ function: name = "" } = {}) => ({ items: await store.listVariables(name) }),
     deleteVariable: (key, { function: name = "" } = {}) => store.deleteSecret("variables", name, key),
@@ -88,9 +90,15 @@ async function andWhatItStored<T>({ store, engine }: FunctionsDeps, deleting: Pr
   return deleted;
 }
 
+/** Of a function, of egress rules alone, or of all of the tenant's. */
+function ownerOf({ function: name, egress }: OfSecret = {}): string {
+  return egress ? FOR_EGRESS : (name ?? "");
+}
+
 async function deploy({ store, packages, engine, caller, now }: FunctionsDeps, name: string, upload: Upload) {
   const sent = filesOf(upload);
   const settings = settingsOf(upload, caller);
+  await checkOutbound(store, name, settings);
   const needed = await packages.gather(importedNames(sent.files));
   const bundled = await engine.bundle({ ...sent, ...needed, files: [...sent.files, ...Object.entries(needed.files)] });
   const { code, map } = checkBundle(bundled, sent);
@@ -127,9 +135,27 @@ function settingsOf({ bindings = [], limits = {}, egress, permissions }: Upload,
 
 /** What code that holds the binding can do, and who deploys it must be able to. */
 function scopesOf(binding: SentBinding): string[] {
-  if (binding.type === "dispatch_namespace") return [`gateway:write:invoke/${binding.namespace}/*`];
+  if (binding.type === "dispatch_namespace") {
+    const targets = [`${binding.namespace}/*`, ...(binding.outbound ? [binding.outbound.worker.service] : [])];
+    return targets.map((target) => `gateway:write:invoke/${target}`);
+  }
   const other = binding.type === "durable_object_namespace" ? binding.script_name : undefined;
   return other === undefined ? [] : [`gateway:write:invoke/${other}`];
+}
+
+/** An outbound Worker must be there before what it watches over. @throws DoError UNPROCESSABLE */
+async function checkOutbound(store: FunctionsDeps["store"], name: string, { bindings }: Settings): Promise<void> {
+  for (const binding of bindings) {
+    const service = binding.type === "dispatch_namespace" ? binding.outbound?.worker.service : undefined;
+    if (service === undefined) continue;
+    if (service === name) throw noOutbound(binding.name, `${name} cannot be its own: it would call itself`);
+    // oxlint-disable-next-line no-await-in-loop -- there is one of them, as a rule
+    if (!(await store.has(service))) throw noOutbound(binding.name, `there is no function "${service}"`);
+  }
+}
+
+function noOutbound(binding: string, why: string): DoError {
+  return new DoError("UNPROCESSABLE", `Cannot deploy: the outbound Worker of ${binding}: ${why}`, { reason: "NO_OUTBOUND" });
 }
 
 function secretsOf({ bindings = [], secrets = {} }: Upload): Record<string, string> {

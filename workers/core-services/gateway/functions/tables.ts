@@ -16,6 +16,7 @@ export const CREATE_TABLES = `
   CREATE TABLE IF NOT EXISTS deployments (
     function TEXT NOT NULL, id TEXT NOT NULL, deployment TEXT NOT NULL, PRIMARY KEY (function, id)
   ) STRICT;
+  CREATE TABLE IF NOT EXISTS ranges (function TEXT PRIMARY KEY, ranges TEXT NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS secrets (
     function TEXT NOT NULL, key TEXT NOT NULL, sealed BLOB NOT NULL, updated_ms INTEGER NOT NULL, PRIMARY KEY (function, key)
   ) STRICT;

@@ -2,6 +2,8 @@ import * as z from "zod";
 import { FunctionName } from "../functions/names.ts";
 import { HOP_BY_HOP } from "../egress/headers.ts";
 import { HeaderName, HeaderValue } from "../egress/rules.ts";
+import { Cors } from "./cors.ts";
+import { ROUTE_METHODS } from "./methods.ts";
 import { patternProblem } from "./pattern.ts";
 
 /** A route as its owner writes it: what matches, where it goes, and what is done on bad days. */
@@ -15,8 +17,6 @@ export const HostPattern = z
   .transform((host) => host.toLowerCase())
   .refine((host) => HOST.test(host), "must be a host's name, as api.example.com or *.example.com");
 
-const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
-
 const PathPattern = z.string().superRefine((pattern, context) => {
   const message = patternProblem(pattern);
   if (message !== undefined) context.addIssue({ code: "custom", message });
@@ -25,7 +25,7 @@ const PathPattern = z.string().superRefine((pattern, context) => {
 export const Match = z.strictObject({
   host: HostPattern.optional(),
   path: PathPattern,
-  methods: z.array(z.enum(METHODS)).min(1).max(METHODS.length).optional(),
+  methods: z.array(z.enum(ROUTE_METHODS)).min(1).max(ROUTE_METHODS.length).optional(),
   headers: z
     .record(HeaderName, z.union([z.strictObject({ exact: HeaderValue }), z.strictObject({ present: z.literal(true) })]))
     .refine((headers) => Object.keys(headers).length <= 8, "must be at most 8")
@@ -89,6 +89,8 @@ export const RouteSpec = z.strictObject({
       by: z.union([z.enum(["all", "address", "principal"]), z.strictObject({ header: HeaderName })]).optional(),
     })
     .optional(),
+  /** Pages of which other origins may use it; without it what the target says of that is passed on. */
+  cors: Cors.optional(),
   transform: z.strictObject({ request: HeaderChanges.optional(), response: HeaderChanges.optional() }).optional(),
   /** Until an answer, all tries together. */
   timeoutMs: Milliseconds(120_000).optional(),

@@ -78,8 +78,9 @@ interface Tried {
 /** The answer by way of what is kept. @returns no response when the target failed; `tried` says how */
 async function fromCache(deps: RunDeps, asked: Asked, tried: Tried): Promise<Omit<FromCache, "status"> & { status?: string }> {
   const { route, request } = asked;
+  // What is waited for belongs to the time that the request has.
+  const untilMs = deps.nowMs() + (route.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   const ask = async (sent: RoutedRequest) => {
-    const untilMs = deps.nowMs() + (route.timeoutMs ?? DEFAULT_TIMEOUT_MS);
     const { outcome, attempts } = await tryTarget(deps, { ...asked, request: sent }, untilMs);
     Object.assign(tried, { outcome, attempts });
     return outcome.error || failureOf(outcome) !== undefined ? undefined : outcome.response;
@@ -91,7 +92,7 @@ async function fromCache(deps: RunDeps, asked: Asked, tried: Tried): Promise<Omi
     return { response, stale: undefined };
   }
   const isAuthorized = route.auth !== "none" || request.headers.has("authorization");
-  const through = { request, key: { url, route: route.name }, options: route.cache, isAuthorized, ask };
+  const through = { request, key: { url, route: route.name }, options: route.cache, isAuthorized, untilMs, ask };
   const kept = await throughCache({ ...deps, cache: deps.cache }, through);
   await forgetChanged(deps, request, kept.response);
   return kept;
@@ -204,11 +205,18 @@ function notAsked(reason: "CIRCUIT_OPEN" | "TARGET_BUSY" | "RETRY_BUDGET", retry
 function asDoError(error: unknown): DoError {
   const known = toDoError(error);
   if (!known) throw error;
-  const { code, message, reason, retryAfterMs, details } = known;
+  const { code, reason, retryAfterMs, details } = known;
+  // The names of secrets are for who makes the rules (gateway.testEgress).
+  const message = isSecretsName(details) ? "The target is not asked: its egress rule lacks a secret" : known.message;
   const as = (other: ErrorCode) =>
     new DoError(other, message, { reason, ...(retryAfterMs === undefined ? {} : { retryAfterMs }), details });
   const isOurs = code === "PERMISSION_DENIED" || code === "UNAUTHENTICATED" || code === "INTERNAL" || reason === "RESPONSE_TOO_LARGE";
   return isOurs ? as("UPSTREAM") : known;
+}
+
+function isSecretsName(details: unknown): boolean {
+  const { rule } = (details ?? {}) as { rule?: unknown };
+  return rule === "SECRET_MISSING" || rule === "SECRET_UNFIT";
 }
 
 function named(error: DoError, { route, target }: Asked): DoError {

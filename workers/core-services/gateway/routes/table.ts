@@ -16,6 +16,17 @@ export interface Matched {
   readonly groups: Readonly<Record<string, string>>;
 }
 
+/** Headers that a browser sends without announcing them, or announces never. */
+const IN_NO_PREFLIGHT: ReadonlySet<string> = new Set([
+  "accept",
+  "accept-language",
+  "authorization",
+  "content-language",
+  "content-type",
+  "cookie",
+  "range",
+]);
+
 interface Entry {
   readonly route: Route;
   readonly pattern: URLPattern;
@@ -41,6 +52,26 @@ export class RouteTable {
       if (groups) return { route: entry.route, groups };
     }
     return undefined;
+  }
+
+  /**
+   * The routes that a request may take which is announced: in order, up to the first that it takes for certain. Of some
+   * headers it is not known yet what they will be.
+   * @param announced names of headers that will come
+   */
+  possible(asked: Asked, announced: readonly string[]): Route[] {
+    if (asked.path.length > MAX_PATH_CHARACTERS) return [];
+    const found: Route[] = [];
+    for (const entry of this.#entries) {
+      const { headers = {}, ...match } = entry.route.match;
+      const open = Object.entries(headers).filter(([name]) => announced.includes(name) || IN_NO_PREFLIGHT.has(name));
+      const known = Object.fromEntries(Object.entries(headers).filter(([name]) => !open.some(([other]) => other === name)));
+      const certain = { ...entry, route: { ...entry.route, match: { ...match, headers: known } } };
+      if (missing(certain, asked) !== undefined || !groupsIn(entry, asked.path)) continue;
+      found.push(entry.route);
+      if (open.length === 0) break;
+    }
+    return found;
   }
 
   /** The methods of the routes that would match but for the method. */

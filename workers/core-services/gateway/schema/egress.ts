@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { defineMethod } from "../../shared/method.ts";
-import { EgressRules, HeaderName, HeaderValue, MAX_RULES_CHARACTERS } from "../egress/rules.ts";
-import { Time, WriteOptions } from "./shared.ts";
+import { EgressRules, MAX_RULES_CHARACTERS } from "../egress/rules.ts";
+import { AnnouncedRequest, Time, WriteOptions } from "./shared.ts";
 
 const Rules = EgressRules.refine((rules) => JSON.stringify(rules).length <= MAX_RULES_CHARACTERS, {
   error: `must be at most ${MAX_RULES_CHARACTERS} characters of JSON`,
@@ -33,20 +33,7 @@ export const egressMethods = {
   testEgress: defineMethod({
     summary: "What the rules say of a request, without sending it",
     access: "read",
-    params: [
-      [
-        "request",
-        z.strictObject({
-          url: z.string().max(16_384),
-          method: z
-            .string()
-            .regex(/^[A-Za-z]{1,16}$/)
-            .transform((method) => method.toUpperCase())
-            .optional(),
-          headers: z.record(HeaderName, HeaderValue).optional(),
-        }),
-      ],
-    ],
+    params: [["request", AnnouncedRequest]],
     result: z.object({
       allowed: z.boolean(),
       rule: z.string().optional().meta({ description: "The domain of the rules that decided" }),

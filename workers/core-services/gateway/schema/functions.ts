@@ -4,6 +4,7 @@ import { defineMethod } from "../../shared/method.ts";
 import { BindingName, FunctionName, NamespaceName, Tag, VersionId } from "../functions/names.ts";
 import { OwnEgressRules } from "../egress/rules.ts";
 import { FUNCTION_LIMITS } from "../limits.ts";
+import { secretMethods, SecretValue } from "./secrets.ts";
 
 const Time = z.iso.datetime();
 const Limit = z.int().min(1).max(1_000).optional().meta({ description: "Default 100" });
@@ -11,10 +12,6 @@ const Cursor = z.string().max(256).optional();
 const IdempotencyKey = z.string().min(1).max(255).optional();
 const Message = z.string().max(500, "must be at most 500 characters").optional();
 const Tags = z.array(Tag).max(FUNCTION_LIMITS.tags, `must be at most ${FUNCTION_LIMITS.tags}`);
-const SecretValue = z
-  .string()
-  .min(1, "must not be empty")
-  .max(FUNCTION_LIMITS.secretBytes, `must be at most ${FUNCTION_LIMITS.secretBytes} characters`);
 const Count = z.int().min(1).max(1_000_000_000);
 
 const Text = z.string().max(FUNCTION_LIMITS.bindingBytes, `must be at most ${FUNCTION_LIMITS.bindingBytes} characters`);
@@ -26,18 +23,36 @@ const Json = z.unknown().refine((value) => {
 /** The forms that Workers for Platforms has, as far as there is something here to bind. */
 export const BINDING_TYPES = ["plain_text", "json", "secret_text", "dispatch_namespace", "durable_object_namespace"] as const;
 
+/** In the shape of Workers for Platforms. */
+export const OutboundBinding = z.strictObject({
+  worker: z
+    .strictObject({ service: FunctionName, entrypoint: z.string().min(1).max(128).optional() })
+    .meta({ description: "The function whose fetch() answers the requests of what the dispatcher calls" }),
+  params: z
+    .array(z.strictObject({ name: BindingName }))
+    .max(FUNCTION_LIMITS.outboundParams, `must be at most ${FUNCTION_LIMITS.outboundParams}`)
+    .refine((params) => new Set(params.map(({ name }) => name)).size === params.length, "names must differ")
+    .optional()
+    .meta({ description: "Names that the dispatcher may give values for; they are in its env" }),
+});
+
 const SentBinding = z.discriminatedUnion(
   "type",
   [
     z.strictObject({ type: z.literal("plain_text"), name: BindingName, text: Text }),
     z.strictObject({ type: z.literal("json"), name: BindingName, json: Json }),
     z.strictObject({ type: z.literal("secret_text"), name: BindingName, text: SecretValue }),
-    z.strictObject({ type: z.literal("dispatch_namespace"), name: BindingName, namespace: NamespaceName }),
     z.strictObject({
       type: z.literal("durable_object_namespace"),
       name: BindingName,
       class_name: z.string().min(1).max(128),
       script_name: FunctionName.optional().meta({ description: "The function whose class it is, when it is another one" }),
+    }),
+    z.strictObject({
+      type: z.literal("dispatch_namespace"),
+      name: BindingName,
+      namespace: NamespaceName,
+      outbound: OutboundBinding.optional(),
     }),
   ],
   `must be one of ${BINDING_TYPES.join(", ")}`,
@@ -141,8 +156,6 @@ const ClassName = z.string().min(1).max(128).optional().meta({ description: "Whi
 const page = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), cursor: z.string().optional() });
 const ofFunction = ([name]: readonly unknown[]) => `functions/${String(name)}`;
 const toInvoke = ([name]: readonly unknown[]) => `invoke/${String(name)}`;
-const ofVariables = (name = "") => `variables/${name}`;
-const ofSecrets = (name = "") => `secrets/${name}`;
 /** A scope for the functions of a namespace is one for its beginning. */
 const inNamespace = (namespace: string | undefined) => `functions/${namespace === undefined ? "" : `${namespace}/`}`;
 
@@ -307,62 +320,7 @@ export const functionMethods = {
     result: z.object({ deleted: z.boolean() }),
     resource: ofFunction,
   }),
-  setSecret: defineMethod({
-    summary: "Sets a secret of a function, or of all of the tenant's; the next call has it. It is never shown",
-    access: "write",
-    params: [
-      ["key", BindingName],
-      ["value", SecretValue],
-      ["options", z.strictObject({ function: FunctionName.optional() }).optional()],
-    ],
-    result: z.object({ key: z.string(), updatedAt: Time }),
-    resource: ([, , options]) => ofSecrets((options as { function?: string } | undefined)?.function),
-  }),
-  listSecrets: defineMethod({
-    summary: "The names of the secrets",
-    access: "read",
-    params: [["options", z.strictObject({ function: FunctionName.optional() }).optional()]],
-    result: z.object({ items: z.array(z.object({ key: z.string(), updatedAt: Time })) }),
-    resource: ([options]) => ofSecrets((options as { function?: string } | undefined)?.function),
-  }),
-  deleteSecret: defineMethod({
-    summary: "Deletes a secret",
-    access: "write",
-    params: [
-      ["key", BindingName],
-      ["options", z.strictObject({ function: FunctionName.optional() }).optional()],
-    ],
-    result: z.object({ deleted: z.boolean() }),
-    resource: ([, options]) => ofSecrets((options as { function?: string } | undefined)?.function),
-  }),
-  setVariable: defineMethod({
-    summary: "Sets a variable of a function, or of all of the tenant's; the next call has it",
-    access: "write",
-    params: [
-      ["key", BindingName],
-      ["value", SecretValue],
-      ["options", z.strictObject({ function: FunctionName.optional() }).optional()],
-    ],
-    result: z.object({ key: z.string(), updatedAt: Time }),
-    resource: ([, , options]) => ofVariables((options as { function?: string } | undefined)?.function),
-  }),
-  listVariables: defineMethod({
-    summary: "The variables with their values",
-    access: "read",
-    params: [["options", z.strictObject({ function: FunctionName.optional() }).optional()]],
-    result: z.object({ items: z.array(z.object({ key: z.string(), value: z.string(), updatedAt: Time })) }),
-    resource: ([options]) => ofVariables((options as { function?: string } | undefined)?.function),
-  }),
-  deleteVariable: defineMethod({
-    summary: "Deletes a variable",
-    access: "write",
-    params: [
-      ["key", BindingName],
-      ["options", z.strictObject({ function: FunctionName.optional() }).optional()],
-    ],
-    result: z.object({ deleted: z.boolean() }),
-    resource: ([, options]) => ofVariables((options as { function?: string } | undefined)?.function),
-  }),
+  ...secretMethods,
   createNamespace: defineMethod({
     summary: "Makes a namespace; a function that is deployed to one makes it, too",
     access: "write",

@@ -1,8 +1,7 @@
 import * as z from "zod";
 import { defineMethod } from "../../shared/method.ts";
-import { HeaderName, HeaderValue } from "../egress/rules.ts";
 import { RouteName, RouteSpec } from "../routes/route.ts";
-import { Time, WriteOptions } from "./shared.ts";
+import { AnnouncedRequest, Time, WriteOptions } from "./shared.ts";
 
 const RouteInfo = z.object({
   name: z.string(),
@@ -62,20 +61,7 @@ export const routeMethods = {
   match: defineMethod({
     summary: "Which route a request would take, and why not another; nothing is sent",
     access: "read",
-    params: [
-      [
-        "request",
-        z.strictObject({
-          url: z.string().max(16_384).meta({ description: "As a caller would ask; its path may also begin beneath /r/<tenant>" }),
-          method: z
-            .string()
-            .regex(/^[A-Za-z]{1,16}$/)
-            .transform((method) => method.toUpperCase())
-            .optional(),
-          headers: z.record(HeaderName, HeaderValue).optional(),
-        }),
-      ],
-    ],
+    params: [["request", AnnouncedRequest.meta({ description: "As a caller would ask; its path may also begin beneath /r/<tenant>" })]],
     result: z.object({
       route: z.string().optional(),
       target: z.string().optional(),

@@ -1,6 +1,7 @@
 import { DoError } from "../../../../sdk/src/errors.ts";
 import type { Implementation } from "../../shared/method.ts";
 import { onceKey } from "../../shared/once.ts";
+import { secretsIn, unfitSecret } from "../egress/added-headers.ts";
 import { decide } from "../egress/decide.ts";
 import { isPublicHost } from "../egress/place.ts";
 import { withoutSecrets, type EgressRules } from "../egress/rules.ts";
@@ -9,7 +10,7 @@ import type { GatewayDeps } from "./deps.ts";
 
 type EgressMethods = Pick<Implementation<typeof gatewayDefinition>, "getEgress" | "setEgress" | "testEgress">;
 
-export function egressService({ traffic, caller, loopbackOrigins, nowMs }: GatewayDeps): EgressMethods {
+export function egressService({ traffic, secrets, caller, loopbackOrigins, nowMs }: GatewayDeps): EgressMethods {
   return {
     getEgress: async () => {
       const { rules, updatedMs } = await traffic.egress();
@@ -28,6 +29,10 @@ export function egressService({ traffic, caller, loopbackOrigins, nowMs }: Gatew
       const { rules } = await traffic.egress();
       const decision = decide(rules, { url: new URL(text), method, headers: new Headers(headers) }, loopbackOrigins);
       if (decision.kind === "denied") return { allowed: false, reason: decision.reason, why: decision.why };
+      const inject = decision.kind === "allowed" ? decision.inject : {};
+      const names = secretsIn(inject);
+      const unfit = unfitSecret(decision.rule, inject, names.length > 0 ? await secrets.values(names) : {});
+      if (unfit) return { allowed: false, rule: decision.rule, reason: unfit.reason, why: unfit.why };
       return { allowed: true, rule: decision.rule, ...(decision.kind === "allowed" ? { adds: Object.keys(decision.inject) } : {}) };
     },
   };

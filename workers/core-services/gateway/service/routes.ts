@@ -89,10 +89,12 @@ function purgeOf({ tags, routes, urls }: Parameters<RouteMethods["purge"]>[0]): 
 }
 
 /** What the shape alone does not say. */
-function checkSpec({ auth = "tenant", target, rateLimit, match }: RouteSpec): void {
+function checkSpec({ auth = "tenant", target, rateLimit, match, cors }: RouteSpec): void {
   const byClaim = "customer" in target && target.customer.from === "claim";
   if (auth === "none" && byClaim) throw invalid('target.customer is from a claim, which needs auth "tenant"');
   if (auth === "none" && rateLimit?.by === "principal") throw invalid('rateLimit.by is "principal", which needs auth "tenant"');
+  // On the host of do cookies are of nobody's route.
+  if (cors?.credentials && match.host === undefined) throw invalid("cors.credentials needs a match.host: a host of your own");
   const bySubdomain = "customer" in target && target.customer.from === "subdomain";
   if (bySubdomain && !match.host?.startsWith("*."))
     throw invalid("target.customer is from the subdomain, which needs a match.host as *.example.com");

@@ -29,28 +29,44 @@ export class Budget {
 
   /** Admits one more execution, `depth` deep. @returns to be called when it has ended */
   enter(depth: number): () => void {
-    if (depth > MAX_DEPTH) throw tooMany("the depth", MAX_DEPTH);
+    checkDepth(depth);
     if (this.#executions >= MAX_EXECUTIONS) throw tooMany("the number of executions under one root", MAX_EXECUTIONS);
     if (this.#inFlight >= MAX_IN_FLIGHT_EXECUTIONS) throw tooMany("the number of executions at a time", MAX_IN_FLIGHT_EXECUTIONS);
     this.#executions++;
-    this.#inFlight++;
-    return () => {
-      this.#inFlight--;
-      this.#waiting.shift()?.();
-    };
+    return this.#enter({ inFlight: 0 });
   }
 
-  /** The same for who may wait while too many are on: one that those do not wait for, or none would go on. */
-  async enterInTurn(depth: number): Promise<() => void> {
-    while (this.#inFlight >= MAX_IN_FLIGHT_EXECUTIONS) await new Promise<void>((go) => void this.#waiting.push(go));
-    try {
-      return this.enter(depth);
-    } catch (error) {
-      // Whom it was woken for is the next one.
-      this.#waiting.shift()?.();
-      throw error;
+  /**
+   * Admits one that answers a request of its caller's, which is a call of the caller's and counted as that. It waits for
+   * its turn where `enter` refuses; but one of each caller's goes at once, or all could wait for each other.
+   */
+  async enterInTurn(depth: number, caller: Turns): Promise<() => void> {
+    checkDepth(depth);
+    while (this.#inFlight >= MAX_IN_FLIGHT_EXECUTIONS && caller.inFlight > 0) {
+      // oxlint-disable-next-line no-await-in-loop -- until there is room
+      await new Promise<void>((resolve) => void this.#waiting.push(resolve));
     }
+    return this.#enter(caller);
   }
+
+  #enter(caller: Turns): () => void {
+    this.#inFlight++;
+    caller.inFlight++;
+    return () => {
+      this.#inFlight--;
+      caller.inFlight--;
+      for (const wake of this.#waiting.splice(0)) wake();
+    };
+  }
+}
+
+/** How many executions answer requests of one caller at the moment. */
+export interface Turns {
+  inFlight: number;
+}
+
+function checkDepth(depth: number): void {
+  if (depth > MAX_DEPTH) throw tooMany("the depth", MAX_DEPTH);
 }
 
 function tooMany(what: string, most: number): DoError {

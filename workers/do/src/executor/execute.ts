@@ -11,7 +11,8 @@ import type { Executor, Place } from "./executor.ts";
 import { Engine } from "../functions/engine.ts";
 import { GuestSurface } from "./guest-surface.ts";
 import { CONSOLE_MODULE, HARNESS_MODULE, NETWORK_MODULE, RESPOND_MODULE, TYPED_INPUT_MODULE } from "./guest.generated.ts";
-import { ExecutionNetwork, wayOutOfTenant } from "./network.ts";
+import { senderOf, type Outbound } from "../functions/outbound.ts";
+import { ExecutionNetwork } from "./network.ts";
 import { Recording } from "./recording.ts";
 import { parseJob, type Job } from "./request.ts";
 import { programAttempt, Run, type RunRecord } from "./run.ts";
@@ -35,6 +36,8 @@ export interface Parent {
   readonly run: Run;
   /** Names of the functions that are being called, from the outermost on. */
   readonly functions?: readonly string[];
+  /** To where its requests go, and those of what it starts; without one they leave by the rules of the tenant. */
+  readonly outbound?: Outbound | undefined;
 }
 
 export interface Observer {
@@ -47,23 +50,41 @@ export interface Observer {
 /** On whose behalf code runs. */
 type Caller = Pick<Authority, "principal" | "policy" | "via">;
 
-/** Runs what was sent, as `caller` may. @returns the answer (EncodedAnswer) as JSON text */
-export async function execute(deps: ExecuteDeps, caller: Caller, sent: unknown, observer: Observer, parent?: Parent): Promise<string> {
-  const { policy } = caller;
-  if (!policy.mayExecute)
-    throw new DoError("PERMISSION_DENIED", `Cannot run code: tier "${policy.tier}" may not`, { reason: "TIER_MAY_NOT_EXECUTE" });
+/**
+ * Runs what was sent, as `caller` may. @returns the answer (EncodedAnswer) as JSON text
+ * @param permitted rejects when it may not begin: it is asked for a process meanwhile, and runs nothing before
+ */
+export async function execute(
+  deps: ExecuteDeps,
+  caller: Caller,
+  sent: unknown,
+  observer: Observer,
+  permitted: Promise<unknown>,
+): Promise<string> {
+  return admit(deps, caller, await parseGranted(deps.env, caller, sent), observer, { permitted, parent: undefined });
+}
+
+/** The same for code that another execution runs, within what that has left. Nobody hears of it but that. */
+export async function executeWithin(deps: ExecuteDeps, caller: Caller, sent: unknown, parent: Parent): Promise<string> {
   const asked = await parseGranted(deps.env, caller, sent);
-  if (!parent) return admit(deps, caller, asked, observer, undefined);
   const leave = parent.run.budget.enter(parent.depth + 1);
   try {
-    return await admit(deps, caller, withinParent(asked, parent, deps.now()), observer, parent);
+    return await admit(deps, caller, withinParent(asked, parent, deps.now()), SILENT, { permitted: Promise.resolve(), parent });
   } finally {
     leave();
   }
 }
 
+/** What an execution begins under. */
+interface Beginning {
+  readonly permitted: Promise<unknown>;
+  readonly parent: Parent | undefined;
+}
+
 /** What was sent, as a job that the caller may have run; what they may not is noted. */
 async function parseGranted(env: Cloudflare.Env, caller: Caller, sent: unknown): Promise<Job> {
+  const { mayExecute, tier } = caller.policy;
+  if (!mayExecute) throw new DoError("PERMISSION_DENIED", `Cannot run code: tier "${tier}" may not`, { reason: "TIER_MAY_NOT_EXECUTE" });
   try {
     return parseJob(sent, caller.policy);
   } catch (error) {
@@ -73,7 +94,7 @@ async function parseGranted(env: Cloudflare.Env, caller: Caller, sent: unknown):
 }
 
 /** Runs a job, unless its answer is known by key. */
-async function admit(deps: ExecuteDeps, caller: Caller, job: Job, observer: Observer, parent: Parent | undefined): Promise<string> {
+async function admit(deps: ExecuteDeps, caller: Caller, job: Job, observer: Observer, { permitted, parent }: Beginning): Promise<string> {
   const startedMs = deps.now();
   const id = newId("exec", startedMs);
   const run = new Run(
@@ -94,14 +115,14 @@ async function admit(deps: ExecuteDeps, caller: Caller, job: Job, observer: Obse
   }
   const enter = () =>
     deps.executor.enter({ executionId: id, tenant: caller.principal.tenant, depth: parent ? parent.depth + 1 : 0, limits: job.limits });
-  const entering = enter().catch(async (error: unknown) => {
+  const entering = enterIf(permitted, enter()).catch(async (error: unknown) => {
     if (isNamed) await recording.withdraw(id);
     throw error;
   });
   // What is on record goes on when its caller goes away: else its key would stand for a run that never was.
   if (isNamed) deps.waitUntil(entering.catch(() => undefined));
   // While the place is waited for, which is the work of another process.
-  const self: Parent = { id, depth: parent ? parent.depth + 1 : 0, run, functions: parent?.functions ?? [] };
+  const self: Parent = { id, depth: parent ? parent.depth + 1 : 0, run, functions: parent?.functions ?? [], outbound: parent?.outbound };
   const prepared = prepare(deps, caller, job, self);
   const place = await entering;
   // What cannot be recorded does not go on.
@@ -112,6 +133,17 @@ async function admit(deps: ExecuteDeps, caller: Caller, job: Job, observer: Obse
   const work = runAndRecord({ ...deps, ...prepared, place, enter }, caller, job, self, recording, isKeyed);
   deps.waitUntil(work.catch(() => undefined));
   return work;
+}
+
+/** A place that was asked for before it was known whether it may be used. */
+async function enterIf(permitted: Promise<unknown>, entering: Promise<Place>): Promise<Place> {
+  try {
+    await Promise.all([permitted, entering]);
+  } catch (error) {
+    void entering.then((place) => place.leave()).catch(() => undefined);
+    throw error;
+  }
+  return entering;
 }
 
 interface Prepared {
@@ -131,9 +163,9 @@ function prepare(deps: ExecuteDeps, caller: Caller, job: Job, self: Parent): Pre
   const functions = new Engine(deps, caller.principal.tenant, via, self);
   const authority = { ...caller, services: job.services, meter: run.meter, via, functions };
   const asGuest: Caller = { ...caller, policy: { ...caller.policy, services: job.services } };
-  const surface = new GuestSurface(deps.env, authority, (request) => execute(deps, asGuest, request, SILENT, self));
+  const surface = new GuestSurface(deps.env, authority, (request) => executeWithin(deps, asGuest, request, self));
   const network = new ExecutionNetwork({
-    wayOut: () => wayOutOfTenant(deps.env, caller.principal.tenant),
+    send: senderOf(deps, { tenant: caller.principal.tenant, via, ownRules: undefined }, self),
     meter: run.meter,
     elapsedMs: () => run.elapsedMs(),
     leftMs: () => run.budget.deadlineMs - deps.now(),
@@ -169,7 +201,7 @@ async function runAndRecord(
   return answer;
 }
 
-export const SILENT: Observer = { sharesId: false, started: () => {}, log: () => {} };
+const SILENT: Observer = { sharesId: false, started: () => {}, log: () => {} };
 
 /** What the record of a running execution holds of it. */
 export class Control extends RpcTarget implements RunControl {

@@ -1,5 +1,6 @@
 import type { ExecutionAnswer, WhoAmI } from "../../../../sdk/src/types.ts";
-import { Services, type Authority } from "../capabilities.ts";
+import type { Authority } from "../capabilities.ts";
+import { Services } from "../service-stubs.ts";
 import { whoAmI } from "../policy.ts";
 import { decodeAnswer } from "../../../../sdk/src/answer.ts";
 import type { ExecutionMeter } from "./budget.ts";

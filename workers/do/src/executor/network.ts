@@ -2,7 +2,11 @@ import * as z from "zod";
 import type { CapturedRequest } from "../../../../sdk/src/types.ts";
 import { toDoError } from "../../../../sdk/src/errors.ts";
 import { configOf } from "../../../core-services/auth/config.ts";
-import { guardedRequest, type Incoming, type WayOut } from "../../../core-services/gateway/egress/guarded-request.ts";
+import type { WayOut } from "../../../core-services/gateway/egress/guarded-request.ts";
+import type { Incoming, Outgoing } from "../../../core-services/gateway/egress/redirects.ts";
+import { passedOn } from "../../../core-services/gateway/egress/cdn-loop.ts";
+import { deploymentIdOf } from "../../../core-services/gateway/routes/routed-tenants.ts";
+import { egressSecretsOf } from "../../../core-services/gateway/functions/functions.ts";
 import { trafficOf } from "../../../core-services/gateway/traffic.ts";
 import { DoError } from "../errors.ts";
 import type { ExecutionMeter } from "./budget.ts";
@@ -33,8 +37,8 @@ export interface GuestNetwork {
 }
 
 export interface NetworkOptions {
-  /** Asked for at the first request: most code makes none. */
-  readonly wayOut: () => Promise<WayOut>;
+  /** By the rules of the tenant, or through an outbound Worker. @throws DoError */
+  readonly send: (sent: Outgoing) => Promise<Incoming>;
   readonly meter: ExecutionMeter;
   readonly elapsedMs: () => number;
   /** Until the execution must have ended. */
@@ -47,22 +51,20 @@ export class ExecutionNetwork implements GuestNetwork {
   truncated = false;
   readonly #options: NetworkOptions;
   readonly #over = new AbortController();
-  #wayOut: Promise<WayOut> | undefined;
 
   constructor(options: NetworkOptions) {
     this.#options = options;
   }
 
   async request(sent: unknown): Promise<GuestResponse> {
-    const { meter, elapsedMs, leftMs, wayOut } = this.#options;
+    const { meter, elapsedMs, leftMs, send } = this.#options;
     const { url, method, headers, body, redirect } = parseSent(sent);
     const isSafe = method === "GET" || method === "HEAD" || method === "OPTIONS";
     const atMs = elapsedMs();
     try {
       const answer = await meter.call({ service: "egress", method, access: isSafe ? "read" : "write" }, async () => {
         const signal = AbortSignal.any([this.#over.signal, AbortSignal.timeout(Math.max(1, leftMs()))]);
-        const way = await (this.#wayOut ??= wayOut());
-        return guardedRequest(way, { url, method, headers, body, redirect, signal, maxBytes: MAX_RESPONSE_BYTES });
+        return send({ url, method, headers, body, redirect, signal, maxBytes: MAX_RESPONSE_BYTES });
       });
       this.#capture({ method, url, status: answer.status, atMs, durationMs: elapsedMs() - atMs });
       return toGuest(answer);
@@ -90,11 +92,18 @@ export const NO_NETWORK: GuestNetwork = {
   request: () => Promise.reject(new DoError("PERMISSION_DENIED", "Cannot fetch: there is no network", { reason: "EGRESS_DENIED" })),
 };
 
-/** The way out of a tenant, as its rules are now. */
-export async function wayOutOfTenant(env: Cloudflare.Env, tenant: string): Promise<WayOut> {
-  const { rules } = await trafficOf(env, tenant).egress();
+/** The way out of a tenant, as its rules are now. @param cdnLoop of the request that it is made for (RFC 8586), or empty */
+export async function wayOutOfTenant(env: Cloudflare.Env, tenant: string, cdnLoop: string): Promise<WayOut> {
+  const [{ rules }, id] = await Promise.all([trafficOf(env, tenant).egress(), deploymentIdOf(env)]);
   const { loopbackOrigins } = configOf(env.DO_CONFIG);
-  return { rules, publicNetwork: env.EGRESS, localNetwork: env.EGRESS_LOOPBACK, loopbackOrigins };
+  return {
+    rules,
+    publicNetwork: env.EGRESS,
+    localNetwork: env.EGRESS_LOOPBACK,
+    loopbackOrigins,
+    cdnLoop: passedOn(cdnLoop, id),
+    secrets: egressSecretsOf(env, tenant),
+  };
 }
 
 function parseSent(sent: unknown): Omit<GuestRequest, "headers"> & { headers: Headers; body: Uint8Array | undefined } {

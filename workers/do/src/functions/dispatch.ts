@@ -8,7 +8,7 @@ import type { ExecuteDeps } from "../executor/execute.ts";
 import { allows } from "../policy.ts";
 import { refused } from "../refused.ts";
 import { fetchFunction } from "./fetch.ts";
-import { limitsOf } from "./run.ts";
+import { limitsOf } from "./grant.ts";
 import { requestHeaders, responseHeaders, versionOverride, type FunctionPath } from "./http.ts";
 
 export interface Dispatch {
@@ -52,6 +52,7 @@ export async function dispatch(deps: ExecuteDeps, { path, request, authority, re
     request: head,
     body,
     props: {},
+    outbound: undefined,
     limits: {},
     via: authority.via,
     parent: undefined,

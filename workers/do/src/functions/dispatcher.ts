@@ -1,5 +1,7 @@
 import * as z from "zod";
 import type { Limits } from "../../../../sdk/src/types.ts";
+import type { DispatchBinding, OutboundBinding } from "../../../core-services/gateway/functions/engine.ts";
+import { FUNCTION_LIMITS } from "../../../core-services/gateway/limits.ts";
 import { isPlainName } from "../../../core-services/gateway/functions/names.ts";
 import { functionsOf } from "../../../core-services/gateway/functions/functions.ts";
 import { denied, type Authority } from "../capabilities.ts";
@@ -7,18 +9,19 @@ import { DoError, publicError } from "../errors.ts";
 import type { ExecuteDeps, Parent } from "../executor/execute.ts";
 import type { Dispatched } from "../executor/guest/function-protocol.ts";
 import { fetchFunction } from "./fetch.ts";
+import type { Outbound } from "./outbound.ts";
 import { allows } from "../policy.ts";
 import type { DispatchCall, FunctionResponse } from "./host.ts";
 
-/** Of Workers for Platforms; `outbound` is for who gives code a network. */
+/** Of Workers for Platforms. What `outbound` may hold, the binding says. */
 const Options = z.object({
   args: z.unknown().optional(),
   limits: z.object({ cpuMs: z.number().positive().optional(), subRequests: z.number().int().min(0).optional() }).nullish(),
-  outbound: z.unknown().optional(),
+  outbound: z.record(z.string(), z.json()).nullish(),
 });
 
 export interface NestedDispatch extends DispatchCall {
-  readonly namespaces: readonly { readonly name: string; readonly namespace: string }[];
+  readonly namespaces: readonly DispatchBinding[];
   readonly authority: Authority;
   readonly tenant: string;
   readonly self: Parent;
@@ -26,14 +29,15 @@ export interface NestedDispatch extends DispatchCall {
 
 export interface OuterDispatch extends Omit<DispatchCall, "binding"> {
   readonly namespace: string;
+  readonly outbound: OutboundBinding | undefined;
   readonly authority: Authority;
 }
 
 /** The same for a Worker that has a dispatcher as its binding: a call of its own. @throws DoError in the dispatcher's words */
 export async function dispatchFor(deps: ExecuteDeps, call: OuterDispatch): Promise<FunctionResponse> {
   const { namespace, name, authority } = call;
-  const options = Options.safeParse(call.options);
-  if (!options.success) throw new DoError("INVALID_ARGUMENT", "Cannot dispatch: limits must be { cpuMs, subRequests }");
+  const { args, limits, outbound: given } = optionsOf(call.options);
+  const outbound = outboundOf(call.outbound, given, undefined);
   const { tenant } = authority.principal;
   return authority.meter.call({ service: "gateway", method: "dispatch", access: "write" }, async () => {
     const resource = `invoke/${namespace}/${name}`;
@@ -43,11 +47,10 @@ export async function dispatchFor(deps: ExecuteDeps, call: OuterDispatch): Promi
     try {
       if (!isPlainName(name)) throw notFound();
       const live = await functionsOf(deps.env, tenant).resolve(`${namespace}/${name}`, {}, Math.random());
-      const limits = limitsOf(options.data.limits ?? {});
       const { request, body } = call;
       const { via } = authority;
-      return (await fetchFunction(deps, { tenant, live, request, body, props: options.data.args, limits, via, parent: undefined }))
-        .response;
+      const asked = { tenant, live, request, body, props: args, outbound, limits: limitsOf(limits ?? {}), via, parent: undefined };
+      return (await fetchFunction(deps, asked)).response;
     } catch (error) {
       throw inItsWords(publicError(error, authority.via.requestId));
     }
@@ -56,20 +59,21 @@ export async function dispatchFor(deps: ExecuteDeps, call: OuterDispatch): Promi
 
 /** A dispatcher's call of a function of its namespace: within the dispatcher's own execution. */
 export async function dispatchTo(deps: ExecuteDeps, call: NestedDispatch): Promise<Dispatched> {
-  const namespace = call.namespaces.find(({ name }) => name === call.binding)?.namespace;
-  const options = Options.safeParse(call.options);
-  if (namespace === undefined || !isPlainName(call.name)) return refused(notFound());
-  if (!options.success) return refused(new DoError("INVALID_ARGUMENT", "Cannot dispatch: limits must be { cpuMs, subRequests }"));
+  const binding = call.namespaces.find(({ name }) => name === call.binding);
+  if (!binding || !isPlainName(call.name)) return refused(notFound());
   try {
+    const { args, limits, outbound: given } = optionsOf(call.options);
+    const outbound = outboundOf(binding.outbound, given, call.self.outbound);
     return await call.authority.meter.call({ service: "gateway", method: "dispatch", access: "write" }, async () => {
-      const live = await functionsOf(deps.env, call.tenant).resolve(`${namespace}/${call.name}`, {}, Math.random());
+      const live = await functionsOf(deps.env, call.tenant).resolve(`${binding.namespace}/${call.name}`, {}, Math.random());
       const { response } = await fetchFunction(deps, {
         tenant: call.tenant,
         live,
         request: call.request,
         body: call.body,
-        props: options.data.args,
-        limits: limitsOf(options.data.limits ?? {}),
+        props: args,
+        outbound,
+        limits: limitsOf(limits ?? {}),
         via: call.authority.via,
         parent: call.self,
       });
@@ -78,6 +82,43 @@ export async function dispatchTo(deps: ExecuteDeps, call: NestedDispatch): Promi
   } catch (error) {
     return refused(publicError(error, call.authority.via.requestId));
   }
+}
+
+/** @throws DoError INVALID_ARGUMENT */
+function optionsOf(sent: unknown): z.infer<typeof Options> {
+  const options = Options.safeParse(sent);
+  if (options.success) return options.data;
+  const isOutbound = options.error.issues.some(({ path }) => path[0] === "outbound");
+  const wanted = isOutbound ? "outbound must be an object whose values are JSON" : "limits must be { cpuMs, subRequests }";
+  throw new DoError("INVALID_ARGUMENT", `Cannot dispatch: ${wanted}`);
+}
+
+/**
+ * To where the requests of what is called go: to the binding's outbound Worker; where the binding has none, to that which
+ * the dispatcher itself is under, so that no code has more network by calling other code.
+ * @throws DoError INVALID_ARGUMENT for parameters that the binding does not declare
+ */
+function outboundOf(
+  bound: OutboundBinding | undefined,
+  given: z.infer<typeof Options>["outbound"],
+  outer: Outbound | undefined,
+): Outbound | undefined {
+  const params = given ?? {};
+  const declared = bound?.params?.map(({ name }) => name) ?? [];
+  const unknown = Object.keys(params).find((name) => !declared.includes(name));
+  if (unknown !== undefined) {
+    const there = bound ? `its params are ${declared.join(", ") || "none"}` : "it has no outbound Worker";
+    throw new DoError("INVALID_ARGUMENT", `Cannot dispatch: outbound.${unknown.slice(0, 64)} is not declared by the binding: ${there}`, {
+      reason: "OUTBOUND_PARAM",
+    });
+  }
+  const { length } = JSON.stringify(params);
+  if (length > FUNCTION_LIMITS.outboundBytes) {
+    throw new DoError("TOO_LARGE", `Cannot dispatch: outbound must be at most ${FUNCTION_LIMITS.outboundBytes} characters, got ${length}`);
+  }
+  if (!bound) return outer;
+  const { service, entrypoint = "default" } = bound.worker;
+  return { service, entrypoint, params, outer };
 }
 
 function limitsOf({ cpuMs, subRequests }: { cpuMs?: number | undefined; subRequests?: number | undefined }): Partial<Limits> {

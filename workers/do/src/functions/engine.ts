@@ -29,7 +29,8 @@ import { FunctionRunHost } from "./host.ts";
 import { Positions } from "./positions.ts";
 import { Redactor } from "./redact.ts";
 import { homeKeyOf, objectKeyOf } from "./object-keys.ts";
-import { limitsOf, runFunction, valueOf } from "./run.ts";
+import { limitsOf } from "./grant.ts";
+import { runFunction, valueOf } from "./run.ts";
 
 /** What loading code once may take, whatever its tier: it is to define things, not to work. */
 const DESCRIBE_LIMITS = { wallMs: 10_000, cpuMs: 250 };
@@ -121,6 +122,7 @@ export class Engine implements FunctionEngine {
       call: sent,
       body: null,
       props: {},
+      outbound: this.#parent?.outbound,
       limits: timeoutMs === undefined ? {} : { wallMs: timeoutMs },
       via: this.#via,
       label,
@@ -148,6 +150,7 @@ export class Engine implements FunctionEngine {
           props: {},
           limits: timeoutMs === undefined ? {} : { wallMs: timeoutMs },
           via: this.#via,
+          outbound: this.#parent?.outbound,
           object: { entrypoint, name: object, home },
           label: `${entrypoint}(${JSON.stringify(object)}).${method}()`,
           onResponse: () => {},

@@ -3,18 +3,19 @@ import * as z from "zod";
 import { executorOf } from "#seam";
 import { newId } from "../../../core-services/shared/ids.ts";
 import { NamespaceName } from "../../../core-services/gateway/functions/names.ts";
+import { OutboundBinding } from "../../../core-services/gateway/schema/functions.ts";
 import { RealmAuthenticator } from "../authenticate.ts";
 import { principalFromProps } from "../principal.ts";
 import { Session } from "../session.ts";
 import { requestHeaders } from "./http.ts";
 
-const Props = z.object({ principal: z.unknown(), namespace: NamespaceName });
+const Props = z.object({ principal: z.unknown(), namespace: NamespaceName, outbound: OutboundBinding.optional() });
 
 type Ask = (request: Request) => Promise<Response>;
 
 /**
- * A dispatcher for another Worker: `env.DISPATCHER.get(name, args, { limits }).fetch(request)`. Its binding's props name the
- * principal, whose tenant's functions they are, and the namespace.
+ * A dispatcher for another Worker: `env.DISPATCHER.get(name, args, { limits, outbound }).fetch(request)`. Its binding's props name
+ * the principal, whose tenant's functions they are, the namespace, and perhaps an outbound Worker.
  */
 export class Dispatcher extends WorkerEntrypoint {
   get(name: string, args?: unknown, options: { limits?: unknown; outbound?: unknown } = {}): DispatchedWorker {
@@ -29,6 +30,7 @@ export class Dispatcher extends WorkerEntrypoint {
           address: undefined,
           origin: undefined,
           resourcePath: "",
+          cdnLoop: "",
           isGuest: false,
           cause: undefined,
         },
@@ -41,6 +43,7 @@ export class Dispatcher extends WorkerEntrypoint {
     return new DispatchedWorker(async (request) => {
       const { status, headers, body } = await Session.dispatch(session, {
         namespace: props.namespace,
+        outbound: props.outbound,
         name: String(name),
         request: { url: request.url, method: request.method, headers: requestHeaders(request.headers) },
         body: request.body,

@@ -5,6 +5,8 @@ import { DoError } from "../errors.ts";
 import type { ExecuteDeps, Parent } from "../executor/execute.ts";
 import type { RequestHead } from "../executor/guest/function-protocol.ts";
 import type { FunctionResponse } from "./host.ts";
+import type { Turns } from "../executor/budget.ts";
+import type { Outbound } from "./outbound.ts";
 import { runFunction, type CalledObject, type FunctionEnd } from "./run.ts";
 
 export interface FunctionFetch {
@@ -12,10 +14,15 @@ export interface FunctionFetch {
   readonly live: Live;
   readonly request: RequestHead;
   readonly body: ReadableStream<Uint8Array> | null;
+  /** Whose fetch() it is; without it, the default export's. */
+  readonly entrypoint?: string | undefined;
   readonly props: unknown;
+  readonly params?: Readonly<Record<string, unknown>> | undefined;
+  readonly outbound: Outbound | undefined;
   readonly limits: Partial<Limits>;
   readonly via: Via;
   readonly parent: Parent | undefined;
+  readonly turns?: Turns | undefined;
   /** Ends the call where it is. */
   readonly signal?: AbortSignal | undefined;
   /** An object of the function, in its place. */
@@ -31,7 +38,7 @@ export async function fetchFunction(
   deps: ExecuteDeps,
   asked: FunctionFetch,
 ): Promise<{ response: FunctionResponse; executionId: string; ended: Promise<FunctionEnd> }> {
-  const { request, live, parent, ...rest } = asked;
+  const { request, live, parent, entrypoint = "default", ...rest } = asked;
   const answered = Promise.withResolvers<{ response: FunctionResponse; executionId: string }>();
   const { pathname } = new URL(request.url);
   const ended = runFunction(
@@ -39,7 +46,7 @@ export async function fetchFunction(
     {
       ...rest,
       live,
-      call: { kind: "fetch", entrypoint: asked.object?.entrypoint ?? "default", request },
+      call: { kind: "fetch", entrypoint: asked.object?.entrypoint ?? entrypoint, request },
       label: `${request.method} ${pathname}`,
       onResponse: (response, executionId) => answered.resolve({ response, executionId }),
     },

@@ -5,7 +5,7 @@ import { denied, type Authority } from "../capabilities.ts";
 import type { ExecuteDeps } from "../executor/execute.ts";
 import { allows } from "../policy.ts";
 import { fetchFunction } from "./fetch.ts";
-import { limitsOf } from "./run.ts";
+import { limitsOf } from "./grant.ts";
 
 /** Who comes again with the same key gets the same of several live versions. */
 const VERSION_KEY = "cloudflare-workers-version-key";
@@ -35,6 +35,7 @@ export async function askForRoute(deps: ExecuteDeps, authority: Authority, asked
     request: { url, method, headers: [...headers] },
     body: body === undefined ? null : new Response(body as BodyInit).body,
     props: {},
+    outbound: undefined,
     limits: {},
     via: authority.via,
     parent: undefined,

@@ -4,11 +4,13 @@ import { FUNCTION_LIMITS } from "../../../core-services/gateway/limits.ts";
 import { byteLength } from "../../../core-services/shared/hash.ts";
 import type { Authority } from "../capabilities.ts";
 import { DoError, publicError } from "../errors.ts";
+import type { Turns } from "../executor/budget.ts";
 import type { ExecuteDeps, Parent } from "../executor/execute.ts";
 import type { ObjectAnswer } from "../executor/guest/function-protocol.ts";
 import { fetchFunction } from "./fetch.ts";
 import type { ObjectAsk } from "./host.ts";
-import { limitsOf, runFunction, type CalledObject } from "./run.ts";
+import { limitsOf } from "./grant.ts";
+import { runFunction, type CalledObject } from "./run.ts";
 
 type Namespace = Extract<Binding, { type: "durable_object_namespace" }>;
 
@@ -19,6 +21,8 @@ export interface NestedObject extends ObjectAsk {
   readonly live: Live;
   readonly tenant: string;
   readonly self: Parent;
+  /** Of the objects that the code asks: some wait for the others. */
+  readonly turns: Turns;
 }
 
 /** A call of an object by code that holds its namespace: within the code's own execution. */
@@ -32,7 +36,7 @@ export async function askObject(deps: ExecuteDeps, ask: NestedObject): Promise<O
 }
 
 async function asked(deps: ExecuteDeps, ask: NestedObject): Promise<ObjectAnswer> {
-  const { namespaces, binding, name, tenant, live: own, authority, self, body } = ask;
+  const { namespaces, binding, name, tenant, live: own, authority, self, turns, body } = ask;
   const namespace = namespaces.find((one) => one.name === binding);
   if (!namespace) throw new DoError("NOT_FOUND", `There is no binding ${binding}`, { reason: "NO_SUCH_BINDING" });
   checkName(name);
@@ -40,7 +44,7 @@ async function asked(deps: ExecuteDeps, ask: NestedObject): Promise<ObjectAnswer
   const called = { object: name, method: ask.asked.kind === "fetch" ? "fetch" : ask.asked.method, entrypoint: namespace.class_name };
   const { live, entrypoint, home } = await functionsOf(deps.env, tenant).resolveObject(target, called, deps.now());
   const object: CalledObject = { entrypoint, name, home };
-  const common = { tenant, live, props: {}, limits: {}, via: authority.via, object };
+  const common = { tenant, live, props: {}, limits: {}, via: authority.via, object, turns, outbound: self.outbound };
   if (ask.asked.kind === "fetch") {
     const { response } = await fetchFunction(deps, { ...common, request: ask.asked.request, body, parent: self });
     return { ok: true, head: { status: response.status, headers: response.headers }, body: response.body };

@@ -1,4 +1,6 @@
 import { Hono } from "hono";
+import { isLooping, MAX_LOOPS } from "../../../core-services/gateway/egress/cdn-loop.ts";
+import { deploymentIdOf } from "../../../core-services/gateway/routes/routed-tenants.ts";
 import { SQS } from "../authenticate-signature.ts";
 import { DoError } from "../errors.ts";
 import { Session } from "../session.ts";
@@ -47,7 +49,7 @@ const OPEN_PATHS: ReadonlySet<string> = new Set([
 
 const app = new Hono<HttpEnv>()
   .use(async (c, next) => {
-    const caller = await callerOf(c.req.raw, c.env.session);
+    const caller = await callerOf(c.req.raw, c.req.path, c.env.session);
     // Cap'n Web brings its own authenticate(), and counts each call.
     const isOpen = OPEN_PATHS.has(c.req.path) || c.req.path === "/rpc";
     // Whether a function answers nobody in particular is for the function to say.
@@ -91,16 +93,27 @@ app.notFound((c) => {
 app.onError((error, c) => (isSqs(c.req.path) ? sqsProblem : problem)(error, c.env.requestId));
 
 /** Answers a request. `session` is whom the binding speaks for; a credential in the request comes first. */
-export async function handle(request: Request, session: Session): Promise<Response> {
+export async function handle(request: Request, url: URL, session: Session): Promise<Response> {
   const requestId = Session.requestIdOf(session);
-  const place = placeOf(request, session);
-  const answer = place ? await answerRouted(request, session, place) : await app.fetch(request, { session, requestId });
+  const place = placeOf(url, session);
+  const answer =
+    (await refusedLoop(session)) ??
+    (place ? await answerRouted(request, session, place) : await app.fetch(request, { session, requestId }));
   if (answer.webSocket) return answer;
   const response = new Response(answer.body, answer);
-  if (answer.status === 401 || answer.status === 403) challenge(response.headers, session, new URL(request.url).pathname);
+  if (answer.status === 401 || answer.status === 403) challenge(response.headers, session, url.pathname);
   response.headers.set("x-request-id", requestId);
   response.headers.set("x-content-type-options", "nosniff");
   return response;
+}
+
+/** The answer to a request that do itself has sent, and that has come back too often (RFC 8586). */
+async function refusedLoop(session: Session): Promise<Response | undefined> {
+  const { circumstances, env } = Session.depsOf(session);
+  const { cdnLoop, requestId } = circumstances;
+  if (cdnLoop === "" || !isLooping(cdnLoop, await deploymentIdOf(env))) return undefined;
+  const why = `The request came back ${MAX_LOOPS} times: what it leads to, leads to itself`;
+  return problem(new HttpError(508, "LOOP_DETECTED", why), requestId);
 }
 
 /** Says, to who is asked for other credentials, where they are to be had (RFC 9728, section 5.1). */
@@ -112,11 +125,11 @@ function challenge(headers: Headers, session: Session, path: string): void {
   headers.set("www-authenticate", `${challenged}, resource_metadata="${issuer}/.well-known/oauth-protected-resource${resource}"`);
 }
 
-function callerOf(request: Request, session: Session): Session | Promise<Session> {
+function callerOf(request: Request, path: string, session: Session): Session | Promise<Session> {
   const header = request.headers.get("authorization");
   // A client of OAuth sends its own credentials this way (RFC 6749, section 2.3.1): not those of a caller.
-  if (header === null || CLIENT_PATHS.has(new URL(request.url).pathname)) return session;
-  if (header.startsWith("AWS4-") && isSqs(new URL(request.url).pathname)) return signedCaller(request, session);
+  if (header === null || CLIENT_PATHS.has(path)) return session;
+  if (header.startsWith("AWS4-") && isSqs(path)) return signedCaller(request, session);
   const [, credential] = /^Bearer +([\w~+/.=:-]+)$/i.exec(header) ?? [];
   if (credential === undefined) {
     throw new DoError("UNAUTHENTICATED", "The Authorization header must be: Bearer ...", { reason: "BAD_AUTHORIZATION_HEADER" });

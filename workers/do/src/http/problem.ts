@@ -3,13 +3,13 @@ import type { RateState } from "../../../core-services/auth/gcra.ts";
 import { DoError, publicError, toProblem } from "../errors.ts";
 import { rateFields } from "./rate.ts";
 
-/** For the statuses that say more than a code of ours does: 405 and 415 are INVALID_ARGUMENT to a program. */
+/** For the statuses that say more than a code of ours does: to a program 405 and 415 are INVALID_ARGUMENT, 508 is LIMIT_EXCEEDED. */
 export class HttpError extends DoError {
   readonly status: number;
   readonly headers: Record<string, string>;
 
-  constructor(status: 405 | 415, reason: string, message: string, headers: Record<string, string> = {}) {
-    super("INVALID_ARGUMENT", message, { reason });
+  constructor(status: 405 | 415 | 508, reason: string, message: string, headers: Record<string, string> = {}) {
+    super(status === 508 ? "LIMIT_EXCEEDED" : "INVALID_ARGUMENT", message, { reason });
     this.status = status;
     this.headers = headers;
   }

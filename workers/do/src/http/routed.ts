@@ -4,7 +4,9 @@ import { configOf } from "../../../core-services/auth/config.ts";
 import { looksLikeJwt } from "../../../core-services/auth/jwt/shape.ts";
 import { responseCacheOf } from "../../../core-services/gateway/cache/response-cache.ts";
 import { changed } from "../../../core-services/gateway/routes/changes.ts";
+import { sayWhoMayRead } from "../../../core-services/gateway/routes/cors.ts";
 import { isAmbiguous } from "../../../core-services/gateway/routes/pattern.ts";
+import { ROUTE_METHODS } from "../../../core-services/gateway/routes/methods.ts";
 import { routedPlace, type RoutedPlace } from "../../../core-services/gateway/routes/place.ts";
 import type { Route } from "../../../core-services/gateway/routes/route.ts";
 import { isRouted } from "../../../core-services/gateway/routes/routed-tenants.ts";
@@ -21,15 +23,14 @@ import { askForRoute } from "../functions/for-route.ts";
 import { allows } from "../policy.ts";
 import { Session } from "../session.ts";
 import { readBytes } from "./body.ts";
+import { answeredPreflight } from "./preflight.ts";
 import { HttpError, problem } from "./problem.ts";
 import { rateFields } from "./rate.ts";
 
 /** Bytes of the body of a request that a route passes on. */
 const MAX_ROUTED_BODY_BYTES = 16 * 1024 * 1024;
-/** How often a request may come back to do by way of its own targets (RFC 8586). */
-const MAX_LOOPS = 5;
 const SAFE: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
-const METHODS: ReadonlySet<string> = new Set([...SAFE, "POST", "PUT", "PATCH", "DELETE"]);
+const METHODS: ReadonlySet<string> = new Set(ROUTE_METHODS);
 /** What would hold for everything on the origin, which other tenants' routes and do itself are on. */
 const OF_THE_ORIGIN = [
   "set-cookie",
@@ -42,34 +43,51 @@ const OF_THE_ORIGIN = [
 ];
 
 /** Whose routes a request is for; undefined: it is for do itself. */
-export function placeOf(request: Request, session: Session): RoutedPlace | undefined {
-  return routedPlace(new URL(request.url), configOf(Session.depsOf(session).env.DO_CONFIG).hosts);
+export function placeOf(url: URL, session: Session): RoutedPlace | undefined {
+  return routedPlace(url, configOf(Session.depsOf(session).env.DO_CONFIG).hosts);
 }
 
 /** Answers a request by the routes of a tenant. All that goes wrong is a problem in JSON. */
 export async function answerRouted(request: Request, session: Session, place: RoutedPlace): Promise<Response> {
-  const { circumstances } = Session.depsOf(session);
+  const { env, circumstances } = Session.depsOf(session);
+  const { requestId } = circumstances;
   try {
-    const answer = await routed(request, session, place);
-    return place.isOwnHost ? answer : withoutOrigin(answer);
+    const { tenant, path, isOwnHost } = place;
+    checkRequest(request, path);
+    if (!isOwnHost && !(await isRouted(env, tenant))) throw noRoute();
+    const traffic = trafficOf(env, tenant);
+    const host = isOwnHost ? new URL(request.url).hostname : "";
+    const preflight = await answeredPreflight(traffic, { request, host, path, requestId });
+    if (preflight) return preflight;
+    const { method } = request;
+    const matched = await traffic.match({ method, host, path, headers: [...request.headers] });
+    if (!matched.found) throw otherMethod(matched, method) ?? noRoute();
+    const { cors } = matched.found.stored.route;
+    const answer = await routed(request, session, place, { ...matched, found: matched.found }).catch((error: unknown) =>
+      failed(error, requestId),
+    );
+    // Of a problem, too: a page that may use the route sees what went wrong.
+    if (cors) sayWhoMayRead(answer.headers, cors, request.headers.get("origin"));
+    return answer;
   } catch (error) {
-    const response = problem(error, circumstances.requestId);
-    const { route, target } = (publicError(error, circumstances.requestId).details ?? {}) as { route?: unknown; target?: unknown };
-    if (typeof route === "string") response.headers.set("do-route", route);
-    if (typeof target === "string") response.headers.set("do-target", target);
-    return response;
+    return failed(error, requestId);
   }
 }
 
-async function routed(request: Request, session: Session, { tenant, path, isOwnHost }: RoutedPlace): Promise<Response> {
-  const { env, now, waitUntil } = Session.depsOf(session);
-  const { method } = request;
-  const url = new URL(request.url);
-  checkRequest(request, path);
-  if (!isOwnHost && !(await isRouted(env, tenant))) throw noRoute();
+function failed(error: unknown, requestId: string): Response {
+  const response = problem(error, requestId);
+  const { route, target } = (publicError(error, requestId).details ?? {}) as { route?: unknown; target?: unknown };
+  if (typeof route === "string") response.headers.set("do-route", route);
+  if (typeof target === "string") response.headers.set("do-target", target);
+  return response;
+}
+
+type Found = MatchFound & { readonly found: NonNullable<MatchFound["found"]> };
+
+async function routed(request: Request, session: Session, { tenant, path, isOwnHost }: RoutedPlace, matched: Found): Promise<Response> {
+  const { env, now, waitUntil, circumstances } = Session.depsOf(session);
+  const { cdnLoop } = circumstances;
   const traffic = trafficOf(env, tenant);
-  const matched = await traffic.match({ method, host: isOwnHost ? url.hostname : "", path, headers: [...request.headers] });
-  if (!matched.found) throw otherMethod(matched, method) ?? noRoute();
   const { stored, groups } = matched.found;
   const { route } = stored;
   const caller = route.auth === "none" ? undefined : await callerOf(request, session, tenant, route);
@@ -77,12 +95,12 @@ async function routed(request: Request, session: Session, { tenant, path, isOwnH
   const routedRequest = await toRouted(request, session, { route, path, isOwnHost }, caller);
   const askFunction = askerOf(session, stored);
   const background = backgroundOf({ exports }, { sponsor: stored.sponsor, cause: { kind: "route", name: route.name } });
-  const targets = new TenantTargets(() => wayOutOfTenant(env, tenant), background, askFunction);
+  const targets = new TenantTargets(() => wayOutOfTenant(env, tenant, cdnLoop), background, askFunction);
   const cache = matched.isCached ? responseCacheOf(env, tenant) : undefined;
   const deps = { traffic, targets, cache, nowMs: now, random: Math.random, waitUntil };
   const answer = await runRoute(deps, { route, groups, request: routedRequest });
   for (const [name, value] of rate ? rateFields([rate]) : []) answer.headers.set(name, value);
-  return answer;
+  return isOwnHost ? answer : withoutOrigin(answer);
 }
 
 /** @throws DoError for what no route takes */
@@ -99,12 +117,6 @@ function checkRequest(request: Request, path: string): void {
       },
     );
   }
-  const loops = (request.headers.get("cdn-loop") ?? "").split(",").filter((by) => by.trim().split(";")[0] === "do").length;
-  if (loops >= MAX_LOOPS)
-    throw new DoError("LIMIT_EXCEEDED", "The request came back to do too often: a route leads to itself", {
-      reason: "LOOP",
-      retryable: false,
-    });
 }
 
 /** Functions are asked in this request, and as who made the route, who is looked up each time. */
@@ -180,7 +192,6 @@ async function toRouted(
   if (caller && headers.get("authorization") === credential) headers.delete("authorization");
   for (const name of request.headers.keys()) if (/^(?:x-)?do-/.test(name)) headers.delete(name);
   const principal = caller && Session.principalOf(caller);
-  const loops = request.headers.get("cdn-loop");
   return {
     method: request.method,
     url,
@@ -192,7 +203,6 @@ async function toRouted(
       ...(isOwnHost ? {} : { "x-forwarded-prefix": url.pathname.slice(0, url.pathname.length - path.length) }),
       "x-forwarded-proto": url.protocol.slice(0, -1),
       "x-request-id": circumstances.requestId,
-      "cdn-loop": loops === null ? "do" : `${loops}, do`,
       ...(circumstances.address === undefined ? {} : { "x-forwarded-for": circumstances.address }),
       ...(principal ? { "do-principal": principal.id } : {}),
     },

@@ -1,11 +1,13 @@
 import type { Command } from "commander";
-import type { Binding, Upload } from "../../../gateway.ts";
+import type { Binding, OwnEgressRules, Upload } from "../../../gateway.ts";
 import { uploadFrom } from "../../../node.ts";
 import type { Act } from "../../act.ts";
 import { EXIT, UsageError } from "../../exit.ts";
 import { printableLine } from "../../output/printable.ts";
 import { jsonToStdout, toStdout } from "../../output/write.ts";
+import { parseTimeout } from "../../run-options.ts";
 import { configuredSession } from "../../server.ts";
+import { rulesOf } from "./egress.ts";
 
 interface DeployOptions {
   readonly name?: string;
@@ -15,8 +17,9 @@ interface DeployOptions {
   readonly objects?: string[];
   readonly tag?: string[];
   readonly permission?: string[];
-  readonly cpuMs?: string;
-  readonly wallMs?: string;
+  readonly egress?: string;
+  readonly cpuMs?: number;
+  readonly wallMs?: number;
   readonly public?: boolean;
   readonly message?: string;
   readonly live: boolean;
@@ -35,8 +38,12 @@ export function addDeploy(program: Command, act: Act): void {
     .option("--objects <name=class...>", "a namespace of objects of a class, which the code sees in env")
     .option("--tag <tag...>", "at most 8")
     .option("--permission <scope...>", "the rights of the code (default: those of your own code)")
-    .option("--cpu-ms <ms>", "CPU time of a call")
-    .option("--wall-ms <ms>", "time of a call")
+    .option(
+      "--egress <rules>",
+      "what it may reach of what the tenant's rules allow: a file of JSON (- is standard input), deny-all or allow-all",
+    )
+    .option("--cpu-ms <ms>", "CPU time of a call", parseTimeout)
+    .option("--wall-ms <ms>", "time of a call", parseTimeout)
     .option("--public", "let /fn answer anybody")
     .option("--no-public", "let /fn answer the tenant only")
     .option("--message <text>", "what it is for")
@@ -48,6 +55,7 @@ export function addDeploy(program: Command, act: Act): void {
         const made = await configuredSession(globals).gateway.deploy(name, {
           ...(await read(String(path), options.main)),
           ...settingsOf(options),
+          ...(options.egress === undefined ? {} : { egress: (await rulesOf(options.egress)) as OwnEgressRules }),
         });
         if (globals.json) jsonToStdout(made);
         else toStdout(`${printableLine(name)} ${made.version}${made.created ? "" : ", as it was"}${options.live ? " is live" : " waits"}`);
@@ -92,7 +100,7 @@ function settingsOf({
       ...pairOf("--objects", text, (name, className) => ({ name, class_name: className })),
     })),
   ];
-  const limits = { ...(cpuMs === undefined ? {} : { cpuMs: Number(cpuMs) }), ...(wallMs === undefined ? {} : { wallMs: Number(wallMs) }) };
+  const limits = { ...(cpuMs === undefined ? {} : { cpuMs }), ...(wallMs === undefined ? {} : { wallMs }) };
   return {
     ...(bindings.length > 0 ? { bindings } : {}),
     ...(Object.keys(limits).length > 0 ? { limits } : {}),

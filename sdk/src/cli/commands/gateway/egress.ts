@@ -6,6 +6,7 @@ import { printable } from "../../output/printable.ts";
 import { jsonToStdout, toStdout } from "../../output/write.ts";
 import { configuredSession } from "../../server.ts";
 import { jsonFrom } from "./json-from.ts";
+import { requestOf, withRequestOptions } from "./request-options.ts";
 
 /** `doer egress ...` */
 export function addEgress(program: Command, act: Act): void {
@@ -27,30 +28,26 @@ export function addEgress(program: Command, act: Act): void {
     .argument("<rules>")
     .action(
       act(async (globals, [rules]) => {
-        const stored = await configuredSession(globals).gateway.setEgress(await rulesOf(String(rules)));
+        const stored = await configuredSession(globals).gateway.setEgress((await rulesOf(String(rules))) as EgressRules);
         if (globals.json) jsonToStdout(stored);
         else toStdout("The rules are set.");
         return EXIT.ok;
       }),
     );
-  egress
-    .command("test")
-    .description("say what the rules make of a request, without sending it")
-    .argument("<url>")
-    .option("--method <method>", "as POST", "GET")
-    .action(
-      act(async (globals, [url], { method }) => {
-        const verdict = await configuredSession(globals).gateway.testEgress({ url: String(url), method: String(method) });
-        if (globals.json) jsonToStdout(verdict);
-        else if (verdict.allowed) {
-          const adds = verdict.adds?.length ? `, and adds ${verdict.adds.join(", ")}` : "";
-          toStdout(printable(`allowed by ${verdict.rule ?? ""}${adds}`));
-        } else toStdout(printable(`denied: ${verdict.why ?? ""} (${verdict.reason ?? ""})`));
-        return EXIT.ok;
-      }),
-    );
+  withRequestOptions(egress.command("test").description("say what the rules make of a request, without sending it")).action(
+    act(async (globals, [url], options) => {
+      const verdict = await configuredSession(globals).gateway.testEgress(requestOf(url, options));
+      if (globals.json) jsonToStdout(verdict);
+      else if (verdict.allowed) {
+        const adds = verdict.adds?.length ? `, and adds ${verdict.adds.join(", ")}` : "";
+        toStdout(printable(`allowed by ${verdict.rule ?? ""}${adds}`));
+      } else toStdout(printable(`denied: ${verdict.why ?? ""} (${verdict.reason ?? ""})`));
+      return EXIT.ok;
+    }),
+  );
 }
 
-async function rulesOf(text: string): Promise<EgressRules> {
-  return text === "allow-all" || text === "deny-all" ? text : ((await jsonFrom(text)) as EgressRules);
+/** Rules as they are typed: one of the two words, or a file of JSON. */
+export async function rulesOf(text: string): Promise<unknown> {
+  return text === "allow-all" || text === "deny-all" ? text : jsonFrom(text);
 }

@@ -1,18 +1,12 @@
-import { readFile } from "node:fs/promises";
-import { text as readText } from "node:stream/consumers";
 import { UsageError } from "../../exit.ts";
+import { readSource } from "../../source.ts";
 
 /** The JSON that a file holds; `-` is standard input. What is wrong with it as rules or routes, the server says. */
 export async function jsonFrom(file: string): Promise<unknown> {
-  let text: string;
+  const { name, code } = await readSource(file);
   try {
-    text = file === "-" ? await readText(process.stdin) : await readFile(file, "utf8");
-  } catch {
-    throw new UsageError(`cannot read ${file}`);
-  }
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    throw new UsageError(`${file} is not JSON`);
+    return JSON.parse(code) as unknown;
+  } catch (error) {
+    throw new UsageError(`${name} is not JSON: ${error instanceof Error ? error.message : "it does not parse"}`);
   }
 }

@@ -9,7 +9,7 @@ import { configuredSession } from "../../server.ts";
 
 /** `doer packages ...` */
 export function addPackagesCommand(program: Command, act: Act): void {
-  const packages = program.command("packages").description("look after what functions may import").copyInheritedSettings(program);
+  const packages = program.command("packages").description("look after what functions may import");
   packages
     .command("add")
     .description("put packages into the store, with all that they need: zod@4, ./zod.tgz, https://.../zod.tgz")

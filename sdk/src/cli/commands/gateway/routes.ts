@@ -6,7 +6,9 @@ import { printable, printableLine } from "../../output/printable.ts";
 import { table } from "../../output/table.ts";
 import { jsonToStdout, toStderr, toStdout } from "../../output/write.ts";
 import { configuredSession } from "../../server.ts";
+import { addCircuits } from "./circuits.ts";
 import { jsonFrom } from "./json-from.ts";
+import { requestOf, withRequestOptions } from "./request-options.ts";
 
 /** `doer routes ...` */
 export function addRoutes(program: Command, act: Act): void {
@@ -61,22 +63,22 @@ export function addRoutes(program: Command, act: Act): void {
         return EXIT.ok;
       }),
     );
-  routes
-    .command("match")
-    .description("say which route a request would take, and why not another")
-    .argument("<url>")
-    .option("--method <method>", "as POST", "GET")
-    .action(
-      act(async (globals, [url], { method }) => {
-        const matched = await configuredSession(globals).gateway.match({ url: String(url), method: String(method) });
-        if (globals.json) jsonToStdout(matched);
-        else {
-          for (const { route, because } of matched.why) toStdout(printableLine(`${route}: ${because}`));
-          toStdout(printableLine(matched.route === undefined ? "no route" : `${matched.route} -> ${matched.target ?? ""}`));
-        }
-        return EXIT.ok;
-      }),
-    );
+  withRequestOptions(routes.command("match").description("say which route a request would take, and why not another")).action(
+    act(async (globals, [url], options) => {
+      const matched = await configuredSession(globals).gateway.match(requestOf(url, options));
+      if (globals.json) jsonToStdout(matched);
+      else {
+        for (const { route, because } of matched.why) toStdout(printableLine(`${route}: ${because}`));
+        toStdout(printableLine(matched.route === undefined ? "no route" : `${matched.route} -> ${matched.target ?? ""}`));
+      }
+      return EXIT.ok;
+    }),
+  );
+  addPurge(routes, act);
+  addCircuits(routes, act);
+}
+
+function addPurge(routes: Command, act: Act): void {
   routes
     .command("purge")
     .description("forget kept answers: of all routes, or by one of the options")

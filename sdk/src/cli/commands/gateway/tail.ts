@@ -5,6 +5,7 @@ import { EXIT } from "../../exit.ts";
 import { logLine } from "../../output/logs.ts";
 import { printableLine } from "../../output/printable.ts";
 import { toStderr, toStdout } from "../../output/write.ts";
+import { parseCount } from "../../run-options.ts";
 import { configuredSession } from "../../server.ts";
 
 /** A call, as the server tells of it. */
@@ -26,11 +27,11 @@ export function addTail(program: Command, act: Act): void {
     .command("tail")
     .description("print the calls of a function as they end, with their logs, until it is interrupted")
     .argument("<name>")
-    .option("--calls <n>", "stop after so many")
+    .option("--calls <n>", "stop after so many", parseCount)
     .action(
       act(async (globals, [name], { calls }) => {
         const { gateway } = configuredSession(globals);
-        let left = calls === undefined ? Number.POSITIVE_INFINITY : Number(calls);
+        let left = calls === undefined ? Number.POSITIVE_INFINITY : (calls as number);
         let { next } = await gateway.tail(String(name));
         if (!globals.json) toStderr(`Waiting for calls of ${printableLine(String(name))}`);
         while (left > 0) {
