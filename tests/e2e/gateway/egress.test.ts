@@ -233,6 +233,11 @@ describe("who sets the rules", () => {
   it("is never code", async () => {
     const answer = await run(`return gateway.setEgress("allow-all").catch((e) => e.reason)`);
     expect(answer.result).toBe("NOT_FOR_CODE");
+    const secrets = await run(
+      `const changes = [gateway.setSecret("A", "b", { egress: true }), gateway.deleteSecret("A", { egress: true }), gateway.setSecret("A", "b")];
+       return Promise.all(changes.map((change) => change.then(({ key }) => key, (e) => e.reason)))`,
+    );
+    expect(secrets.result).toEqual(["NOT_FOR_CODE", "NOT_FOR_CODE", "A"]);
   });
 
   it("is told what is wrong with them", async () => {

@@ -120,6 +120,7 @@ function functionsDeps(env: Cloudflare.Env, authority: Authority): FunctionsDeps
     engine: authority.functions,
     caller: {
       id: principal.id,
+      isGuest: authority.via.isGuest,
       tier: policy.tier,
       limits: policy,
       scopes: actor.scopes,

@@ -23,6 +23,7 @@ export interface FunctionsDeps {
   readonly engine: FunctionEngine;
   readonly caller: {
     readonly id: string;
+    readonly isGuest: boolean;
     readonly tier: string;
     readonly limits: Tier;
     /** All that it may hand on, and what its own code would have. */
@@ -64,9 +65,9 @@ export function functionService(deps: FunctionsDeps): Defined {
       await store.objectGone(home, { entrypoint, name: object });
       return { deleted: true };
     },
-    setSecret: (key, value, of) => store.setSecret("secrets", ownerOf(of), key, value, now()),
+    setSecret: (key, value, of) => store.setSecret("secrets", changedOwnerOf(caller, of), key, value, now()),
     listSecrets: async (of) => ({ items: await store.listSecrets("secrets", ownerOf(of)) }),
-    deleteSecret: (key, of) => store.deleteSecret("secrets", ownerOf(of), key),
+    deleteSecret: (key, of) => store.deleteSecret("secrets", changedOwnerOf(caller, of), key),
     setVariable: (key, value, { function: name = "" } = {}) => store.setSecret("variables", name, key, value, now()),
     listVariables: async ({ function: name = "" } = {}) => ({ items: await store.listVariables(name) }),
     deleteVariable: (key, { function: name = "" } = {}) => store.deleteSecret("variables", name, key),
@@ -88,6 +89,14 @@ async function andWhatItStored<T>({ store, engine }: FunctionsDeps, deleting: Pr
     await store.homeLeft(leaving.home);
   }
   return deleted;
+}
+
+/** The same to change it. What requests are sent with is, as the rules that send it, never for code to say. @throws DoError */
+function changedOwnerOf({ isGuest }: FunctionsDeps["caller"], of: OfSecret | undefined): string {
+  if (isGuest && of?.egress) {
+    throw new DoError("PERMISSION_DENIED", "Cannot change a secret of egress rules: code itself may not", { reason: "NOT_FOR_CODE" });
+  }
+  return ownerOf(of);
 }
 
 /** Of a function, of egress rules alone, or of all of the tenant's. */
