@@ -157,11 +157,13 @@ describe("objects of functions", () => {
     expect(await gateway.invoke("fan", undefined)).toBe(20);
   });
 
-  it("but not more than an execution may start", async () => {
-    const code = `export default async ({ env }) => (await Promise.allSettled(Array.from({ length: 105 }, () => env.ONE.getByName("a").add()))).filter(({ status }) => status === "fulfilled").length`;
+  it("but not more than it may make calls", async () => {
+    const code = `export default async ({ env }) => (await Promise.allSettled(Array.from({ length: 25 }, () => env.ONE.getByName("a").add()))).filter(({ status }) => status === "fulfilled").length`;
     const binding = { type: "durable_object_namespace" as const, name: "ONE", class_name: "One", script_name: "fan" };
-    await gateway.deploy("fans", { code, bindings: [binding] });
-    expect(await gateway.invoke("fans", undefined)).toBe(99);
+    await gateway.deploy("fans", { code, bindings: [binding], limits: { calls: 25 } });
+    expect(await gateway.invoke("fans", undefined)).toBe(25);
+    await gateway.deploy("fans", { code, bindings: [binding], limits: { calls: 24 } });
+    expect(await refusal(gateway.invoke("fans", undefined))).toMatchObject({ reason: "FUNCTION_CALLS_LIMIT" });
   });
 
   it("one that has no such method is not made by asking", async () => {
