@@ -32,7 +32,6 @@ import { programAttempt, Run } from "./executor/run.ts";
 import { dispatch, type Dispatch } from "./functions/dispatch.ts";
 import { dispatchFor, type OuterDispatch } from "./functions/dispatcher.ts";
 import type { FunctionResponse } from "./functions/host.ts";
-import type { FunctionPath } from "./functions/http.ts";
 import { allows, policy, type Policy } from "./policy.ts";
 import { ROOT, type Principal } from "./principal.ts";
 import { Standing } from "./standing.ts";
@@ -147,8 +146,8 @@ export class Session extends Services {
   }
 
   /** A request to a function, by who the session is; functions decide whom they answer. */
-  static fetchFunction(session: Session, path: FunctionPath, request: Request, readBytes: Dispatch["readBytes"]): Promise<Response> {
-    return dispatch(session.#deps, { path, request, authority: session.#standing.counted(), readBytes });
+  static fetchFunction(session: Session, asked: Omit<Dispatch, "authority">): Promise<Response> {
+    return dispatch(session.#deps, { ...asked, authority: session.#standing.counted() });
   }
 
   /** A request to a function of a namespace, for a Worker that has a dispatcher. */

@@ -14,6 +14,8 @@ import { requestHeaders, responseHeaders, versionOverride, type FunctionPath } f
 export interface Dispatch {
   readonly path: FunctionPath;
   readonly request: Request;
+  /** Of the request, parsed. */
+  readonly url: URL;
   readonly authority: Authority;
   /** Reads a body up to a size. */
   readonly readBytes: (request: Request, maxBytes: number) => Promise<Uint8Array>;
@@ -24,12 +26,11 @@ const VERSION_KEY = "cloudflare-workers-version-key";
 const VERSION_OVERRIDES = "cloudflare-workers-version-overrides";
 
 /** Answers a request to /fn with the function's answer. @throws DoError */
-export async function dispatch(deps: ExecuteDeps, { path, request, authority, readBytes }: Dispatch): Promise<Response> {
+export async function dispatch(deps: ExecuteDeps, { path, request, url, authority, readBytes }: Dispatch): Promise<Response> {
   const { tenant, name, rest } = path;
   const isOwn = authority.principal.tenant === tenant && authority.principal.kind !== "anonymous";
   const live = await find(deps, path, request, isOwn);
   await admit(deps, authority, live, tenant, isOwn);
-  const url = new URL(request.url);
   const prefix = `/fn/${encodeURIComponent(tenant)}/${name}`;
   const head = {
     url: `${url.origin}${rest}${url.search}`,

@@ -98,7 +98,7 @@ export async function handle(request: Request, url: URL, session: Session): Prom
   const place = placeOf(url, session);
   const answer =
     (await refusedLoop(session)) ??
-    (place ? await answerRouted(request, session, place) : await app.fetch(request, { session, requestId }));
+    (place ? await answerRouted(request, session, place) : await app.fetch(request, { session, requestId, url }));
   if (answer.webSocket) return answer;
   const response = new Response(answer.body, answer);
   if (answer.status === 401 || answer.status === 403) challenge(response.headers, session, url.pathname);

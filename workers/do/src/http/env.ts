@@ -2,6 +2,6 @@ import type { Session } from "../session.ts";
 
 /** What a route has: who asks, and under which id. */
 export interface HttpEnv {
-  Bindings: { session: Session; requestId: string };
+  Bindings: { session: Session; requestId: string; url: URL };
   Variables: { caller: Session };
 }

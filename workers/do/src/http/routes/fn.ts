@@ -9,15 +9,16 @@ import type { HttpEnv } from "../env.ts";
 export const fn = new Hono<HttpEnv>().all("/fn/:tenant/:function", (c) => dispatch(c)).all("/fn/:tenant/:function/*", (c) => dispatch(c));
 
 async function dispatch(c: Context<HttpEnv>): Promise<Response> {
-  const path = pathOf(c.req.raw);
+  const { url } = c.env;
+  const path = pathOf(url);
   if (c.req.header("upgrade") !== undefined)
     throw new DoError("UNSUPPORTED", "A function cannot be reached by an upgrade", { reason: "UPGRADE" });
-  return Session.fetchFunction(c.var.caller, path, c.req.raw, readBytes);
+  return Session.fetchFunction(c.var.caller, { path, url, request: c.req.raw, readBytes });
 }
 
 /** @throws DoError NOT_FOUND, in the words of a function that is not there */
-function pathOf(request: Request): FunctionPath {
-  const path = functionPathOf(new URL(request.url).pathname);
+function pathOf({ pathname }: URL): FunctionPath {
+  const path = functionPathOf(pathname);
   if (path) return path;
   throw new DoError("NOT_FOUND", "There is no such function", { reason: "NO_SUCH_FUNCTION" });
 }
