@@ -20,6 +20,14 @@ import type { Role } from "./schema/roles.ts";
 import type { Session } from "./schema/sessions.ts";
 import type { Member } from "./schema/users.ts";
 
+/** Of which an execution takes one each: of its principal, and of its tenant if that has a bound. */
+interface PlacesAsked {
+  readonly principalId: string;
+  readonly concurrent: number;
+  readonly tenantConcurrent: number | null;
+  readonly untilMs: number;
+}
+
 interface PageOf<T> {
   items: T[];
   cursor?: string;
@@ -59,8 +67,9 @@ export class Realm extends DurableObject {
     return entry;
   }
 
-  /** A place among the executions that run. @throws DoError LIMIT_EXCEEDED */
-  acquire(principalId: string, concurrent: number, tenantConcurrent: number | null, untilMs: number, nowMs: number): number {
+  /** A place among the executions that run, once those that are given back are free. @throws DoError LIMIT_EXCEEDED */
+  acquire({ principalId, concurrent, tenantConcurrent, untilMs }: PlacesAsked, givenBack: readonly number[], nowMs: number): number {
+    this.release(givenBack);
     const places = [
       { key: `p:${principalId}`, most: concurrent },
       ...(tenantConcurrent === null ? [] : [{ key: "t", most: tenantConcurrent }]),
@@ -75,8 +84,8 @@ export class Realm extends DurableObject {
       details: { most: lease.most },
     });
   }
-  release(lease: number): void {
-    this.#core.gates.release(lease);
+  release(leases: readonly number[]): void {
+    for (const lease of leases) this.#core.gates.release(lease);
   }
 
   createApiKey(actor: Actor, key: NewKey, nowMs: number, once: OnceKey | undefined): Promise<ApiKey & { key: string }> {

@@ -14,7 +14,6 @@ import type {
 } from "../../../sdk/src/types.ts";
 import type { Sponsor } from "../../core-services/shared/background.ts";
 import type { RateState } from "../../core-services/auth/gcra.ts";
-import { realmOf } from "../../core-services/auth/realm.ts";
 import { configOf } from "../../core-services/auth/config.ts";
 import { issuerOf } from "./authenticate-jwt.ts";
 import { signingKeyOf, type SignedService } from "./authenticate-signature.ts";
@@ -24,6 +23,7 @@ import { Services } from "./service-stubs.ts";
 import { DoError } from "./errors.ts";
 import type { Executions } from "./executions/executions.ts";
 import { allWritten } from "./executions/unwritten.ts";
+import { takePlace } from "./concurrency.ts";
 import { decodeAnswer } from "../../../sdk/src/answer.ts";
 import { execute, type ExecuteDeps, type Observer } from "./executor/execute.ts";
 import { NO_NETWORK } from "./executor/network.ts";
@@ -98,19 +98,17 @@ export class Session extends Services {
   /** Runs code as one of those that this principal may run at a time. */
   async #execute(request: unknown, observer: Observer): Promise<string> {
     const authority = this.#standing.counted();
-    const { mayExecute, concurrent, tenantConcurrent, wallMsMost } = authority.policy;
-    const { env, now, waitUntil } = this.#deps;
+    const { mayExecute } = authority.policy;
+    const { env, waitUntil } = this.#deps;
     // To nobody in particular the executor says that their tier may not: there is no scope to ask for.
     if (!mayExecute && authority.principal.kind === "anonymous")
       return execute(this.#deps, authority, request, observer, Promise.resolve());
     if (!mayExecute) throw await denied(env, authority, "Cannot run code", "executions:write");
-    const realm = realmOf(env, authority.principal.tenant);
-    const acquire = async () => realm.acquire(authority.principal.id, concurrent, tenantConcurrent, now() + wallMsMost, now());
-    const acquired = acquire();
+    const taken = takePlace(this.#deps, authority.principal, authority.policy);
     try {
-      return await execute(this.#deps, authority, request, observer, acquired);
+      return await execute(this.#deps, authority, request, observer, taken);
     } finally {
-      waitUntil(acquired.then((lease) => realm.release(lease)).catch(() => undefined));
+      waitUntil(taken.then((giveBack) => giveBack()).catch(() => undefined));
     }
   }
 

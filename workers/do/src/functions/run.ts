@@ -1,12 +1,11 @@
 import type { RpcTarget } from "cloudflare:workers";
 import type { Limits } from "../../../../sdk/src/types.ts";
 import { decodeValue } from "../../../../sdk/src/values.ts";
-import { realmOf } from "../../../core-services/auth/realm.ts";
 import type { Live } from "../../../core-services/gateway/functions/engine.ts";
 import { functionsOf } from "../../../core-services/gateway/functions/functions.ts";
-import { principalIdOf } from "../../../core-services/gateway/functions/names.ts";
 import { newId } from "../../../core-services/shared/ids.ts";
 import type { Authority, Via } from "../capabilities.ts";
+import { takePlace } from "../concurrency.ts";
 import { hasFailed, works } from "../executions/unwritten.ts";
 import { DoError } from "../errors.ts";
 import type { Turns } from "../executor/budget.ts";
@@ -85,7 +84,7 @@ export async function runFunction(deps: ExecuteDeps, run: FunctionRun, parent: P
     });
   }
   const grant = grantOf(deps.env, run);
-  const leave = parent ? await enterWithin(run, parent) : await takePlace(deps, run, grant.policy);
+  const leave = await (parent ? enterWithin(run, parent) : takePlace(deps, principalOf(run.tenant, run.live), grant.policy));
   try {
     return await runWithin(deps, run, grant, parent);
   } finally {
@@ -106,13 +105,6 @@ async function enterWithin({ turns, object, signal }: FunctionRun, { run: { budg
   if (signal?.aborted !== true) return leave;
   leave();
   throw new DoError("CANCELLED", "Cannot call: the execution is over", { reason: "EXECUTION_OVER" });
-}
-
-async function takePlace({ env, now, waitUntil }: ExecuteDeps, { tenant, live }: FunctionRun, policy: Policy): Promise<() => void> {
-  const { concurrent, tenantConcurrent, wallMsMost } = policy;
-  const realm = realmOf(env, tenant);
-  const place = await realm.acquire(principalIdOf(live.name), concurrent, tenantConcurrent, now() + wallMsMost, now());
-  return () => waitUntil(realm.release(place));
 }
 
 async function runWithin(
