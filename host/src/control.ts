@@ -15,6 +15,9 @@ export interface ControlDeps {
   readonly check: () => void;
 }
 
+/** Made once, for making an error takes as long as the answer. */
+const GONE = new Error("the front has gone");
+
 /** The front is trusted: what it sends has the shapes that it says. */
 type LeaseBody = (LeaseRequest & { kind: "executor" | "compiler" }) | (HomeRequest & { kind: "home" });
 type Handler = (body: never) => unknown;
@@ -68,7 +71,7 @@ export class Control {
   /** The answer begins when there is a process and ends when the run has ended; whoever leaves before ends the run. */
   async #lease(body: LeaseBody, response: ServerResponse): Promise<void> {
     const gone = new AbortController();
-    response.once("close", () => gone.abort());
+    response.once("close", () => gone.abort(GONE));
     const lease = await (body.kind === "home" ? this.#homes.lease(body, gone.signal) : this.#pools[body.kind].lease(body, gone.signal));
     gone.signal.addEventListener("abort", () => this.#end(lease.id));
     if (gone.signal.aborted) return (body.kind === "home" ? this.#homes : this.#pools[body.kind]).leave(lease.id);
@@ -97,8 +100,13 @@ function send(response: ServerResponse, status: number, body: unknown): void {
   response.writeHead(status, { "content-type": "application/json", "content-length": Buffer.byteLength(text) }).end(text);
 }
 
-async function readJson(request: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
-  return JSON.parse(Buffer.concat(chunks).toString("utf8")) as unknown;
+function readJson(request: IncomingMessage): Promise<unknown> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  let text = "";
+  request.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+  request
+    .once("end", () => resolve(text))
+    .once("error", reject)
+    .once("close", () => reject(GONE));
+  return promise.then((sent) => JSON.parse(sent) as unknown);
 }

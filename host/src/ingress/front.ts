@@ -50,8 +50,8 @@ export interface RelayOptions {
 export function relay(answer: IncomingMessage, response: ServerResponse, { requestId, flow, closes }: RelayOptions): Promise<void> {
   const headers = [...responseHeaders(pairs(answer.rawHeaders)), ["x-request-id", requestId], ...(closes ? [["connection", "close"]] : [])];
   response.writeHead(answer.statusCode ?? 502, headers.flat());
-  // The head of a stream is an answer too.
-  response.flushHeaders();
+  // The head of a stream is an answer too; that of a short answer goes with its body.
+  setImmediate(() => response.writableEnded || response.flushHeaders());
   return new Promise((resolve, reject) => {
     answer.on("data", (chunk: Buffer) => flow.write(answer, response, chunk));
     answer.once("end", () => response.end());

@@ -28,8 +28,9 @@ export function traceOf(traceparents: readonly string[], tracestates: readonly s
 
 /** Not sampled: nobody has asked to record it. */
 function startTrace(random: (bytes: number) => Buffer): Trace {
-  const traceId = random(16).toString("hex");
-  return { traceId, traceparent: `00-${traceId}-${random(8).toString("hex")}-00`, tracestate: undefined };
+  const ids = random(24).toString("hex");
+  const traceId = ids.slice(0, 32);
+  return { traceId, traceparent: `00-${traceId}-${ids.slice(32)}-00`, tracestate: undefined };
 }
 
 function isZero(hex: string): boolean {
