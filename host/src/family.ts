@@ -14,6 +14,8 @@ import type { Size } from "./pool/share.ts";
 import { accounting } from "./process/accounting.ts";
 import type { Confinement } from "./process/confine.ts";
 import { Kept } from "./process/kept.ts";
+import { LONG_WORK, LongWork } from "./process/long-work.ts";
+import { giveWay } from "./process/priority.ts";
 import { startWorkerd, type WorkerdProcess } from "./process/workerd.ts";
 import type { RunFolder, Untrusted } from "./run-folder.ts";
 
@@ -48,6 +50,7 @@ export class Family {
   readonly #control: Control;
   readonly #stores: readonly Kept[];
   readonly #front: Kept;
+  readonly #looking: ReturnType<typeof setInterval> | undefined;
 
   constructor(options: FamilyOptions) {
     this.#options = options;
@@ -66,6 +69,7 @@ export class Family {
       check: () => this.#crashes.check(),
     });
     this.#front = this.#kept("front", () => {});
+    this.#looking = this.#watchStores();
   }
 
   /** Settles when all serve. @throws Error with what a process said that did not start */
@@ -121,6 +125,7 @@ export class Family {
 
   /** What runs gets `withinMs` to end; 0 is at once. */
   async close(withinMs: number): Promise<void> {
+    clearInterval(this.#looking);
     await this.#front.stop(withinMs > 0 ? "SIGTERM" : "SIGKILL", withinMs);
     await Promise.all([
       this.#pools.executor.close(),
@@ -129,6 +134,13 @@ export class Family {
       ...this.#stores.map((store) => store.stop(withinMs > 0 ? "SIGTERM" : "SIGKILL", Math.min(withinMs, 5_000))),
     ]);
     this.#control.close();
+  }
+
+  /** An ordinary user can give priority up, and not take it back: there a long statement keeps it. */
+  #watchStores(): ReturnType<typeof setInterval> | undefined {
+    if (process.platform !== "linux" || process.getuid?.() !== 0) return undefined;
+    const stores = new LongWork(this.#stores, { accounting, giveWay });
+    return setInterval(() => stores.look(), LONG_WORK.everyMs).unref();
   }
 
   #configure(): void {
