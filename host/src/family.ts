@@ -15,7 +15,7 @@ import { accounting } from "./process/accounting.ts";
 import type { Confinement } from "./process/confine.ts";
 import { Kept } from "./process/kept.ts";
 import { LONG_WORK, LongWork } from "./process/long-work.ts";
-import { giveWay } from "./process/priority.ts";
+import { giveWay, mayTakeBack } from "./process/priority.ts";
 import { startWorkerd, type WorkerdProcess } from "./process/workerd.ts";
 import type { RunFolder, Untrusted } from "./run-folder.ts";
 
@@ -138,7 +138,7 @@ export class Family {
 
   /** An ordinary user can give priority up, and not take it back: there a long statement keeps it. */
   #watchStores(): ReturnType<typeof setInterval> | undefined {
-    if (process.platform !== "linux" || process.getuid?.() !== 0) return undefined;
+    if (process.platform !== "linux" || !mayTakeBack()) return undefined;
     const stores = new LongWork(this.#stores, { accounting, giveWay });
     return setInterval(() => stores.look(), LONG_WORK.everyMs).unref();
   }

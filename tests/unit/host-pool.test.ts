@@ -80,25 +80,24 @@ describe("judge", () => {
   });
 
   it("ends what is over a limit, and not what is at it", () => {
-    expect(judge(lease({ cpuMs: 200 }), 0)).toBe("nice");
-    expect(judge(lease({ cpuMs: 200.1 }), 0)).toBe("cpu");
-    expect(judge(lease({ peakMemoryMb: 128 }), 0)).toBeUndefined();
-    expect(judge(lease({ peakMemoryMb: 128.1 }), 0)).toBe("memory");
-    expect(judge(lease({}), 1_000 + POOL_LIMITS.overdueMs)).toBeUndefined();
-    expect(judge(lease({}), 1_001 + POOL_LIMITS.overdueMs)).toBe("ended");
+    expect(judge(lease({ cpuMs: 200 }), 0, POOL_LIMITS.niceAfterMs)).toBe("nice");
+    expect(judge(lease({ cpuMs: 200.1 }), 0, POOL_LIMITS.niceAfterMs)).toBe("cpu");
+    expect(judge(lease({ peakMemoryMb: 128 }), 0, POOL_LIMITS.niceAfterMs)).toBeUndefined();
+    expect(judge(lease({ peakMemoryMb: 128.1 }), 0, POOL_LIMITS.niceAfterMs)).toBe("memory");
+    expect(judge(lease({}), 1_000 + POOL_LIMITS.overdueMs, POOL_LIMITS.niceAfterMs)).toBeUndefined();
+    expect(judge(lease({}), 1_001 + POOL_LIMITS.overdueMs, POOL_LIMITS.niceAfterMs)).toBe("ended");
   });
 
   it("lets a run give way that takes its time", () => {
-    expect([judge(lease({ cpuMs: POOL_LIMITS.niceAfterMs }), 0), judge(lease({ cpuMs: POOL_LIMITS.niceAfterMs + 1 }), 0)]).toEqual([
-      undefined,
-      "nice",
-    ]);
+    for (const afterMs of [POOL_LIMITS.niceAfterMs, POOL_LIMITS.niceForGoodAfterMs]) {
+      expect([judge(lease({ cpuMs: afterMs }), 0, afterMs), judge(lease({ cpuMs: afterMs + 1 }), 0, afterMs)]).toEqual([undefined, "nice"]);
+    }
   });
 
   it("holds nobody guilty whose code has not begun", () => {
-    expect(judge(lease({ hasBegun: false, cpuMs: POOL_LIMITS.restMs + 1 }), 0)).toBe("lost");
-    expect(judge(lease({ hasBegun: false, peakMemoryMb: 129 }), 0)).toBe("lost");
-    expect(judge(lease({ hasBegun: false, cpuMs: POOL_LIMITS.niceAfterMs }), 0)).toBeUndefined();
+    expect(judge(lease({ hasBegun: false, cpuMs: POOL_LIMITS.restMs + 1 }), 0, POOL_LIMITS.niceAfterMs)).toBe("lost");
+    expect(judge(lease({ hasBegun: false, peakMemoryMb: 129 }), 0, POOL_LIMITS.niceAfterMs)).toBe("lost");
+    expect(judge(lease({ hasBegun: false, cpuMs: POOL_LIMITS.niceAfterMs }), 0, POOL_LIMITS.niceAfterMs)).toBeUndefined();
   });
 
   it("sees what a run left busy", () => {

@@ -16,7 +16,9 @@ export const POOL_LIMITS = {
   /** More CPU time than this, with nothing to run, is something that a run left. */
   restMs: 150,
   /** A run of more CPU time than this gives way to those that just began. */
-  niceAfterMs: 50,
+  niceAfterMs: 20,
+  /** The same for an ordinary user, who cannot take priority back: the process is ended after the run, which costs more. */
+  niceForGoodAfterMs: 50,
   /** With 10, a run on a busy machine got less than 200 ms of CPU time in 5 s. */
   nice: 5,
   /** How long a lost connection may be ahead of the end of its process. */

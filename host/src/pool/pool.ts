@@ -4,6 +4,7 @@ import { Refusal, type Lease, type LeaseRequest, type LiveUsage, type Verdict } 
 import { POOL_LIMITS } from "./limits.ts";
 import type { ActiveLease, Member } from "./member.ts";
 import { placesFor, type Size } from "./share.ts";
+import { mayTakeBack } from "../process/priority.ts";
 import { isLeftBusy, judge } from "./watch.ts";
 
 export interface PoolOptions extends HerdOptions {
@@ -196,7 +197,7 @@ export class Pool {
     const { now, log, name } = this.#options;
     if (member.lease) {
       member.observe(this.#herd.usage(member));
-      const judgement = judge(member.lease, now());
+      const judgement = judge(member.lease, now(), mayTakeBack() ? POOL_LIMITS.niceAfterMs : POOL_LIMITS.niceForGoodAfterMs);
       if (judgement === "nice") member.isNice ||= this.#herd.setNice(member, POOL_LIMITS.nice);
       else if (judgement) member.end(judgement);
     } else if (member.state === "idle" && !member.isClean) {

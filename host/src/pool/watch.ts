@@ -7,6 +7,7 @@ import type { ActiveLease } from "./member.ts";
 export function judge(
   { request, startedMs, hasBegun, cpuMs, peakMemoryMb }: ActiveLease,
   nowMs: number,
+  niceAfterMs: number,
 ): "cpu" | "memory" | "ended" | "lost" | "nice" | undefined {
   const { limits } = request;
   // The tenant's last run left something that holds the thread. Who came after is not guilty, and runs elsewhere.
@@ -15,7 +16,7 @@ export function judge(
   if (peakMemoryMb > limits.memoryMb) return "memory";
   // The front has a clock of its own; this is for a lease that it forgot.
   if (nowMs - startedMs > limits.wallMs + POOL_LIMITS.overdueMs) return "ended";
-  return cpuMs > POOL_LIMITS.niceAfterMs ? "nice" : undefined;
+  return cpuMs > niceAfterMs ? "nice" : undefined;
 }
 
 /** Of one that runs nothing: more CPU time than this is something that a run left. */

@@ -1,6 +1,11 @@
 import { writeFileSync } from "node:fs";
 import { setPriority } from "node:os";
 
+/** Whether priority that was given up can be had again: an ordinary user cannot. */
+export function mayTakeBack(): boolean {
+  return process.getuid?.() === 0;
+}
+
 /**
  * Lets other processes go first (19 most, 0 not at all). @throws Error when that is not allowed
  *
