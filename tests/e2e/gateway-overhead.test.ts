@@ -41,5 +41,7 @@ it("a warm dispatch takes little more than the isolate's stub", async () => {
     { direct: number; route: number; dispatcher: number }
   >;
   console.log(`dispatch, ms: ${JSON.stringify({ median, least })}`);
-  expect(median.route - median.direct).toBeLessThan(20);
+  // The goal of one millisecond is for a machine that does nothing else: here the quickest batches must be near it.
+  expect(least.route - least.direct).toBeLessThan(5);
+  expect(least.dispatcher - least.direct).toBeLessThan(5);
 });
